@@ -1,0 +1,27 @@
+# The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
+BIN := .venv/bin
+
+.PHONY: help check format lint types imports tests golden
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+check: format lint types imports tests ## all of the following, but golden
+
+format: ## is the code laid out by ruff?
+	$(BIN)/ruff format --check
+
+lint: ## what ruff objects to
+	$(BIN)/ruff check
+
+types: ## do the types fit?
+	$(BIN)/mypy
+
+imports: ## do imports only point down?
+	$(BIN)/lint-imports
+
+tests: ## all tests; needs an engine: scripts/engine exec make tests ARGS="..."
+	$(BIN)/pytest $(ARGS)
+
+golden: ## write the expected files anew from what the tests see
+	$(BIN)/pytest --golden $(ARGS)

@@ -1,0 +1,179 @@
+"""One action → one call on the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from threading import Event
+from typing import assert_never
+
+from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
+from reconciler.engine.interface import Engine, Progress
+from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
+from reconciler.model.desired import Condition
+from reconciler.model.plan import (
+    Action,
+    BuildImage,
+    Connect,
+    CreateContainer,
+    CreateNetwork,
+    CreateVolume,
+    Disconnect,
+    PullImage,
+    Ref,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StartContainer,
+    StopContainer,
+    TagImage,
+    UnpauseContainer,
+    UpdateContainer,
+    WaitContainer,
+)
+from reconciler.model.structures import endpoint_body
+
+_POLL_SECONDS = 0.25
+
+
+class StaleError(EngineError):
+    """The object is no longer the one that was observed."""
+
+
+class Performer:
+    """Performs actions of one plan; remembers the ids of what it makes, by name. Safe to use from several threads."""
+
+    def __init__(self, engine: Engine, progress: Callable[[str, str], None], cancelled: Event) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._cancelled = cancelled
+        self._made: dict[str, str] = {}
+
+    def perform(self, address: str, action: Action) -> tuple[str, ...]:
+        """Do it; the engine's warnings.
+
+        Raises:
+            EngineError: the engine refused, or could not be asked.
+        """
+        engine = self._engine
+        match action:
+            case PullImage(reference, platform):
+                engine.pull_image(reference, platform, self._lines(address))
+            case BuildImage(tags, build, _, labels):
+                engine.build_image(build, tags, {**build.labels, **labels}, self._lines(address))
+            case TagImage(image_id, reference):
+                engine.tag_image(image_id, reference)
+            case RemoveImage(reference, image_id):
+                self._remove_image(reference, image_id)
+            case CreateNetwork(name):
+                self._made[name], warnings = engine.create_network(encode_network(action))
+                return warnings
+            case CreateVolume():
+                engine.create_volume(encode_volume(action))
+            case RemoveVolume(name):
+                engine.remove_volume(name)
+            case RemoveNetwork(network):
+                engine.remove_network(self._id(network))
+            case Connect(network, container, endpoint):
+                engine.connect(self._id(network), self._id(container), endpoint_body(endpoint))
+            case Disconnect(network, container):
+                engine.disconnect(self._id(network), self._id(container))
+            case _:
+                return self._perform_on_container(action)
+        return ()
+
+    def _perform_on_container(
+        self,
+        action: CreateContainer | StartContainer | StopContainer | UnpauseContainer | RenameContainer | RemoveContainer | UpdateContainer | WaitContainer,
+    ) -> tuple[str, ...]:
+        engine = self._engine
+        match action:
+            case CreateContainer(name):
+                self._made[name], warnings = engine.create_container(name, encode_container(action), action.platform)
+                return warnings
+            case StartContainer(container):
+                engine.start_container(self._id(container))
+            case StopContainer(container, timeout):
+                engine.stop_container(self._id(container), timeout)
+            case UnpauseContainer(container):
+                engine.unpause_container(self._id(container))
+            case RenameContainer(container, name):
+                engine.rename_container(self._id(container), name)
+            case RemoveContainer(container):
+                engine.remove_container(self._id(container))
+            case UpdateContainer(container, config):
+                return engine.update_container(self._id(container), encode_update(config))
+            case WaitContainer(container, condition, timeout):
+                self._wait(container, condition, timeout)
+            case _:
+                assert_never(action)
+        return ()
+
+    def _id(self, target: Ref) -> str:
+        """The id that was observed, or that of what this plan made under the name."""
+        if target.id:
+            return target.id
+        if target.name in self._made:
+            return self._made[target.name]
+        raise StaleError(f"{target.name} was to be made by this plan and was not")
+
+    def alias(self, name: str, target: Ref) -> None:
+        """What was made as `target` now goes by `name`."""
+        self._made[name] = self._id(target)
+
+    def _lines(self, address: str) -> Progress:
+        return lambda line: self._progress(address, line)
+
+    def _remove_image(self, reference: str, image_id: str) -> None:
+        try:
+            found = self._engine.inspect_image(reference)["Id"]
+        except NotFoundError:
+            return  # a tag of it went before, and it was the last one
+        if found != image_id:
+            raise StaleError(f"{reference} names another image than when this was planned")
+        self._engine.remove_image(reference)
+
+    def _wait(self, target: Ref, condition: Condition, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            container_id = self._id(target)
+            answers = self._engine.inspect_containers([container_id])
+            if not answers:
+                raise StaleError(f"{target.name} is gone")
+            state = answers[0].get("State") or {}
+            if _reached(target.name, condition, state):
+                return
+            if time.monotonic() >= deadline:
+                raise EngineRefusedError(f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}")
+            if self._cancelled.wait(_POLL_SECONDS):
+                raise EngineRefusedError(f"stopped while waiting for {target.name}")
+
+
+def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bool:
+    """Whether the condition holds; an end that makes it impossible is refused at once."""
+    status, code = state.get("Status"), state.get("ExitCode")
+    if condition is Condition.COMPLETED:
+        if status == "exited" and code != 0:
+            raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
+        return status == "exited"
+    if status in ("exited", "dead"):
+        raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
+    if condition is Condition.STARTED:
+        return status == "running"
+    health = state.get("Health")
+    status_text = health.get("Status") if isinstance(health, Mapping) else None
+    if status_text is None and status == "running":
+        raise EngineRefusedError(f"{name} has no health check, so it never becomes healthy", hint="declare a healthcheck, or wait for `started`")
+    if status_text == "unhealthy":
+        raise EngineRefusedError(f"{name} is unhealthy{_health_log(state)}")
+    return status_text == "healthy"
+
+
+def _health_log(state: Mapping[str, object]) -> str:
+    """The last answer of the health check, on lines of its own."""
+    health = state.get("Health")
+    entries = health.get("Log") if isinstance(health, Mapping) else None
+    output = str((entries or [{}])[-1].get("Output") or "").strip()
+    return f"; its health check said:\n    {output[:500]}" if output else ""

@@ -1,0 +1,217 @@
+"""Walks a plan: independent changes at the same time, each after those it needs; failures become outcomes.
+
+Two rules hold for every plan: nothing is stopped or removed before every pull and build has ended, and a change whose
+prerequisite was not done is blocked, with the reason, while everything else goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from threading import BoundedSemaphore, Event
+from typing import NamedTuple
+
+from reconciler.apply.actions import Performer, StaleError
+from reconciler.engine.interface import Engine
+from reconciler.errors import EngineError, NotFoundError
+from reconciler.model.address import Address, Kind
+from reconciler.model.plan import (
+    Action,
+    BuildImage,
+    Change,
+    Disconnect,
+    Plan,
+    PullImage,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    Step,
+    StopContainer,
+    Verb,
+    WaitContainer,
+    describe,
+)
+from reconciler.model.report import Outcome, Status
+
+#: how many actions of one kind of work run at once. Starting and stopping is bound by the engine's processor time:
+#: on two cores four at once is the optimum that was measured, and more only delays the first.
+LIMITS = {"build": 2, "pull": 4, "container": 4, "rest": 8}
+_MAX_WORKERS = 24
+_HARMFUL = (StopContainer, RemoveContainer, RemoveNetwork, RemoveVolume, RemoveImage, Disconnect)
+
+
+class Happening(NamedTuple):
+    """What a change is doing: `what` is start, action, line or end."""
+
+    address: Address
+    verb: Verb
+    what: str
+    text: str = ""
+    outcome: Outcome | None = None
+
+
+class _Run:
+    """The state of one execution. Only the thread that walks the plan changes it."""
+
+    def __init__(self, plan: Plan, engine: Engine, notify: Callable[[Happening], None], cancelled: Event) -> None:
+        self.plan = plan
+        self.notify = notify
+        self.cancelled = cancelled
+        self.outcomes: dict[int, Outcome] = {}
+        self._by_address: dict[Address, list[int]] = {}
+        for position, change in enumerate(plan.changes):
+            self._by_address.setdefault(change.address, []).append(position)
+        verbs = {str(change.address): change for change in plan.changes}
+        self.performer = Performer(
+            engine, lambda address, line: notify(Happening(verbs[address].address, verbs[address].verb, "line", line)), cancelled
+        )
+        self.limits = {kind: BoundedSemaphore(count) for kind, count in LIMITS.items()}
+        self.prerequisites = [self._positions(change) for change in plan.changes]
+        self.obtaining = {
+            position
+            for position, change in enumerate(plan.changes)
+            if any(isinstance(step.action, PullImage | BuildImage) for step in change.steps)
+        }
+
+    def _positions(self, change: Change) -> list[int]:
+        """Where what a change comes after stands; of two changes of one address, the one that makes something."""
+        found: dict[Address, int] = {}
+        for address in change.after:
+            for position in self._by_address.get(address, ()):
+                other = self.plan.changes[position]
+                if other is not change and (address not in found or other.verb is not Verb.REMOVE):
+                    found[address] = position
+        return list(found.values())
+
+
+def execute(
+    plan: Plan,
+    engine: Engine,
+    notify: Callable[[Happening], None] = lambda event: None,
+    cancelled: Event | None = None,
+) -> tuple[Outcome, ...]:
+    """Do everything the plan says; one outcome for each change, in the plan's order.
+
+    Args:
+        notify: told what happens as it happens, from several threads.
+        cancelled: once set, nothing new is begun; what is under way is finished.
+    """
+    run = _Run(plan, engine, notify, cancelled or Event())
+    waiting = dict(enumerate(plan.changes))
+    running: dict[Future[Outcome], int] = {}
+    with ThreadPoolExecutor(max_workers=min(_MAX_WORKERS, max(1, len(plan.changes)))) as pool:
+        while waiting or running:
+            _begin_what_can(run, waiting, running, pool)
+            if not running:
+                continue
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                position = running.pop(future)
+                _end(run, position, future.result())
+    return tuple(run.outcomes[position] for position in range(len(plan.changes)))
+
+
+def _begin_what_can(
+    run: _Run, waiting: dict[int, Change], running: dict[Future[Outcome], int], pool: ThreadPoolExecutor
+) -> None:
+    """Start every change whose prerequisites are done, and give up those whose prerequisites are not."""
+    for position, change in list(waiting.items()):
+        hindrance = _hindrance(run, position)
+        if change.verb is Verb.BLOCKED:
+            hindrance = change.note or change.reason.value
+        if run.cancelled.is_set() and hindrance is None:
+            hindrance = "the run was stopped before it was begun"
+        if hindrance is not None:
+            del waiting[position]
+            _end(run, position, Outcome(change.address, change.verb, Status.BLOCKED, message=hindrance))
+        elif _is_ready(run, position, change):
+            del waiting[position]
+            running[pool.submit(_perform, run, change)] = position
+
+
+def _hindrance(run: _Run, position: int) -> str | None:
+    for other in run.prerequisites[position]:
+        outcome = run.outcomes.get(other)
+        if outcome is not None and outcome.status is not Status.DONE:
+            return f"it needs {outcome.address}, which is {outcome.status.value}"
+    return None
+
+
+def _is_ready(run: _Run, position: int, change: Change) -> bool:
+    if any(other not in run.outcomes for other in run.prerequisites[position]):
+        return False
+    harmful = any(isinstance(step.action, _HARMFUL) for step in change.steps)
+    return not harmful or position in run.obtaining or all(other in run.outcomes for other in run.obtaining)
+
+
+def _end(run: _Run, position: int, outcome: Outcome) -> None:
+    run.outcomes[position] = outcome
+    run.notify(Happening(outcome.address, outcome.verb, "end", outcome=outcome))
+
+
+# --- one change ----------------------------------------------------------------------------------------------------
+
+
+def _perform(run: _Run, change: Change) -> Outcome:
+    began, warnings = time.monotonic(), []
+    undone: list[Step] = []
+    run.notify(Happening(change.address, change.verb, "start"))
+    status, message = Status.DONE, ""
+    for step in change.steps:
+        try:
+            run.notify(Happening(change.address, change.verb, "action", describe(step.action)))
+            warnings += _act(run, change, step.action)
+        except EngineError as error:
+            status, message = _failure(change, step, error)
+            if _take_back(run, change, undone) and any(isinstance(s.action, StopContainer) for s in undone):
+                status = Status.RESTORED
+            break
+        undone = [] if step.commits else [*undone, step]
+    return Outcome(change.address, change.verb, status, time.monotonic() - began, message, tuple(warnings))
+
+
+def _failure(change: Change, step: Step, error: EngineError) -> tuple[Status, str]:
+    gone = isinstance(error, StaleError) or (isinstance(error, NotFoundError) and change.verb is not Verb.CREATE)
+    return (Status.STALE if gone else Status.FAILED), f"{describe(step.action)}: {chain(error)}"
+
+
+def chain(error: BaseException) -> str:
+    """An error's text and that of its cause, where it says more."""
+    text = str(error)
+    cause = error.__cause__
+    return f"{text}: {cause}" if isinstance(cause, EngineError) and str(cause) not in text else text
+
+
+def _act(run: _Run, change: Change, action: Action) -> tuple[str, ...]:
+    with run.limits.get(_work(change, action)) or nullcontext():
+        warnings = run.performer.perform(str(change.address), action)
+    if isinstance(action, RenameContainer):
+        run.performer.alias(action.name, action.container)
+    return warnings
+
+
+def _work(change: Change, action: Action) -> str:
+    if isinstance(action, BuildImage):
+        return "build"
+    if isinstance(action, PullImage):
+        return "pull"
+    if isinstance(action, WaitContainer):
+        return ""  # it works the engine no harder
+    return "container" if change.address.kind is Kind.CONTAINER else "rest"
+
+
+def _take_back(run: _Run, change: Change, done: list[Step]) -> bool:
+    """Undo the steps, the last first; whether all of it worked. A later pass finishes what did not."""
+    complete = True
+    for step in reversed(done):
+        if step.undo is None:
+            continue
+        try:
+            run.notify(Happening(change.address, change.verb, "action", f"take back: {describe(step.undo)}"))
+            _act(run, change, step.undo)
+        except EngineError:
+            complete = False
+    return complete

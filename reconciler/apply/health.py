@@ -1,0 +1,53 @@
+"""Waiting until everything of a project is healthy."""
+
+from __future__ import annotations
+
+import time
+
+from reconciler.engine.interface import Engine
+from reconciler.engine.observe import observe
+from reconciler.model.address import Kind
+from reconciler.model.observed import ObservedContainer
+from reconciler.model.ownership import Owner, owner_of
+
+_POLL_SECONDS = 0.5
+_MARGIN_SECONDS = 10.0
+#: what the engine takes when a health check does not say, in seconds
+_INTERVAL, _TIMEOUT, _RETRIES = 30.0, 30.0, 3
+
+
+def await_health(engine: Engine, project: str) -> str:
+    """Poll until each container is healthy, or runs where it has no health check.
+
+    Returns:
+        "" when all are; else a sentence naming those that are not, after the time their checks need to decide.
+    """
+    began = time.monotonic()
+    while True:
+        owned = [item for item in observe(engine, project).containers if _is_ours(item, project)]
+        pending = [item for item in owned if item.health == "starting" or item.status == "restarting"]
+        failed = [item for item in owned if item.health == "unhealthy" and item.status == "running"]
+        if failed:
+            return f"{', '.join(item.name for item in failed)} is unhealthy; see `docker logs`"
+        if not pending:
+            return ""
+        limit = max(_deadline(item) for item in pending)
+        if time.monotonic() - began > limit:
+            return f"{', '.join(item.name for item in pending)} is not healthy after {limit:.0f} s"
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_ours(container: ObservedContainer, project: str) -> bool:
+    return owner_of(Kind.CONTAINER, container.labels, project)[0] is Owner.OURS
+
+
+def _deadline(container: ObservedContainer) -> float:
+    check = (container.config or {}).get("healthcheck")
+    settings = check if isinstance(check, dict) else {}
+
+    def seconds(key: str, default: float) -> float:
+        value = settings.get(key)
+        return value / 10**9 if isinstance(value, int) else default
+
+    tries = int(settings.get("retries") or _RETRIES) + 1
+    return seconds("start_period", 0.0) + tries * (seconds("interval", _INTERVAL) + seconds("timeout", _TIMEOUT)) + _MARGIN_SECONDS

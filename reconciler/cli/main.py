@@ -1,0 +1,100 @@
+"""Arguments → a command → an exit code. No traceback reaches a person."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError, SpecError
+
+if TYPE_CHECKING:
+    import argparse
+
+Command = "Callable[[argparse.Namespace], int]"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Returns:
+        0 done or nothing to do; 1 anything that went wrong, usage errors included; 2 there is a difference.
+    """
+    from reconciler.cli.parser import build_parser
+
+    parser = build_parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as error:  # --help, or a usage error that has been printed
+        return error.code if isinstance(error.code, int) else 1
+    if options.version:
+        options.command, options.json = "version", False
+    if options.command is None:
+        parser.print_help()
+        return 1
+    try:
+        return _command(options.command)(options)
+    except SpecError as error:
+        count = len(error.problems)
+        print(f"{error}\n\n{count} problem{'s' if count != 1 else ''} in the spec; nothing was changed.", file=sys.stderr)
+        return 1
+    except ReconcilerError as error:
+        print(f"error: {chain(error)}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours, told in words
+        return _report_bug(error)
+
+
+def chain(error: BaseException) -> str:
+    """The text of an error and of what it was raised from, where that says more."""
+    texts = [str(error)]
+    cause = error.__cause__
+    while isinstance(cause, ReconcilerError):
+        if str(cause) not in texts[-1]:
+            texts.append(str(cause))
+        cause = cause.__cause__
+    return ": ".join(texts)
+
+
+def _report_bug(error: Exception) -> int:
+    if os.environ.get("RECONCILER_DEBUG"):
+        raise error
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" at {place.tb_frame.f_code.co_qualname}:{place.tb_lineno}" if place is not None else ""
+    print(
+        f"error: a bug in reconciler: {type(error).__name__}: {error}{where}\n"
+        "    hint: run it again with RECONCILER_DEBUG=1 and report what it prints",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """The function of a command. Each module is imported only when its command runs."""
+    if name in ("validate", "schema", "version", "completion"):
+        from reconciler.cli import offline
+
+        return {
+            "validate": offline.validate,
+            "schema": offline.schema,
+            "version": offline.version,
+            "completion": offline.completion,
+        }[name]
+    if name in ("status", "logs", "restart"):
+        from reconciler.cli import looking
+
+        return {"status": looking.status, "logs": looking.logs, "restart": looking.restart}[name]
+    from reconciler.cli import changing
+
+    return {"plan": changing.plan, "apply": changing.apply, "drift": changing.drift, "destroy": changing.destroy}[name]

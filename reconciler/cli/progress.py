@@ -1,0 +1,108 @@
+"""What an apply is doing, as it happens: live lines with their time on a terminal, plain lines elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.cli.render import Painter, clean, outcome_line, use_colour
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from reconciler.apply.executor import Happening
+
+
+class Progress(Protocol):
+    """Told what happens, from several threads."""
+
+    def __call__(self, happening: Happening) -> None: ...
+    def __enter__(self) -> Progress: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def make_progress(*, quiet: bool) -> Progress:
+    if quiet:
+        return _Quiet()
+    return _LiveLines() if use_colour(sys.stderr) else _PlainLines()
+
+
+class _Quiet:
+    def __call__(self, happening: Happening) -> None:
+        del happening
+
+    def __enter__(self) -> _Quiet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+class _PlainLines:
+    """A line when something begins to matter, and one when a change has ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._painter = Painter(sys.stderr)
+
+    def __call__(self, happening: Happening) -> None:
+        if happening.what == "line":
+            text = f"{happening.address}: {clean(happening.text)}"
+        elif happening.what == "end" and happening.outcome is not None:
+            text = outcome_line(happening.outcome, self._painter)
+        else:
+            return
+        with self._lock:
+            print(text, file=sys.stderr, flush=True)
+
+    def __enter__(self) -> _PlainLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+class _LiveLines(_PlainLines):
+    """One line for each change under way, redrawn in place; finished ones are printed above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began: dict[str, tuple[float, str]] = {}
+        self._live: Live | None = None
+
+    def __call__(self, happening: Happening) -> None:
+        key = str(happening.address)
+        with self._lock:
+            if happening.what == "start":
+                self._began[key] = (time.monotonic(), "")
+            elif happening.what in ("action", "line") and key in self._began:
+                self._began[key] = (self._began[key][0], clean(happening.text).strip())
+            elif happening.what == "end" and happening.outcome is not None:
+                self._began.pop(key, None)
+                if self._live is not None:
+                    from rich.text import Text
+
+                    self._live.console.print(Text.from_ansi(outcome_line(happening.outcome, self._painter)))
+
+    def __rich__(self) -> object:
+        from rich.text import Text
+
+        now = time.monotonic()
+        with self._lock:
+            lines = [f"  {key}  {now - since:.0f}s  {text}" for key, (since, text) in self._began.items()]
+        return Text("\n".join(lines), style="dim", no_wrap=True, overflow="ellipsis")
+
+    def __enter__(self) -> _LiveLines:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(self, console=Console(stderr=True), refresh_per_second=8, transient=True)  # type: ignore[arg-type]
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()

@@ -1,0 +1,115 @@
+"""Saved plans. A file holds what was shown and a digest of every change, down to the last body and observed id.
+
+To apply it is to plan again and carry out exactly the changes whose digests are the same; when one differs, something
+it touches has moved (the object, the spec, what is built) and the file is refused. So it holds no secrets, and there
+is no second way from a file to the engine.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reconciler import __version__
+from reconciler.cli.documents import plan_document
+from reconciler.errors import StalePlanError, UsageError
+from reconciler.model.address import parse_address
+from reconciler.model.plan import Change, Plan
+from reconciler.model.values import digest
+from reconciler.planning.world import Request
+
+_FORMAT = "reconciler-plan"
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+class SavedPlan(NamedTuple):
+    path: str
+    request: Request
+    engine_id: str
+    changes: dict[str, str]
+
+
+def save(file: Path, spec_path: str, request: Request, plan: Plan) -> None:
+    """Write a plan; only its owner may read it."""
+    document = {
+        "format": _FORMAT,
+        "reconciler": __version__,
+        "path": str(Path(spec_path).resolve()),
+        "targets": [str(address) for address in request.targets],
+        "replace": [str(address) for address in request.replace],
+        "build": request.build,
+        "digests": {_key(change): _digest(change) for change in plan.changes},
+        "plan": plan_document(plan),
+    }
+    try:
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
+
+
+def read(file: Path) -> SavedPlan | None:
+    """The plan in a file; None when it is something else, such as a spec."""
+    try:
+        with file.open("rb") as stream:
+            if not stream.read(1).startswith(b"{"):
+                return None
+            if file.stat().st_size > _MAX_BYTES:
+                return None
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        return None
+    return _decode(file, document)
+
+
+def _decode(file: Path, document: dict[str, Any]) -> SavedPlan:
+    if document.get("reconciler") != __version__:
+        raise StalePlanError(
+            f"{file} was saved by reconciler {document.get('reconciler')}, this is {__version__}; plan again"
+        )
+    try:
+        request = Request(
+            targets=tuple(parse_address(text) for text in document["targets"]),
+            replace=tuple(parse_address(text) for text in document["replace"]),
+            build=bool(document["build"]),
+        )
+        return SavedPlan(str(document["path"]), request, str(document["plan"]["engine"]["id"]), dict(document["digests"]))
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(f"{file} is a damaged plan file; plan again") from None
+
+
+def still_holds(saved: SavedPlan, fresh: Plan) -> Plan:
+    """The changes of the saved plan, as they are planned now.
+
+    Raises:
+        StalePlanError: one of them would be another today; names each.
+    """
+    if saved.engine_id != fresh.engine_id:
+        raise StalePlanError("the saved plan was made for another engine; plan again")
+    today = {_key(change): change for change in fresh.changes}
+    moved = [key for key, value in saved.changes.items() if key not in today or _digest(today[key]) != value]
+    if moved:
+        raise StalePlanError(
+            f"the saved plan is stale: {', '.join(sorted(moved))} moved since it was made; nothing was changed\n"
+            "    hint: run `reconciler plan --out FILE` again, read it, and apply that"
+        )
+    return fresh._replace(changes=tuple(change for change in fresh.changes if _key(change) in saved.changes))
+
+
+def _key(change: Change) -> str:
+    return f"{change.address} ({change.verb.value})"
+
+
+def _digest(change: Change) -> str:
+    steps = [[type(step.action).__name__, _plain(step.action), _plain(step.undo)] for step in change.steps]
+    return digest([_key(change), change.relies_on, steps, [str(address) for address in change.after]])
+
+
+def _plain(value: object) -> object:
+    """Named tuples as lists, so that a digest covers every part."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,88 @@
+"""What commands have in common: the spec, the engine, the cache directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import UsageError
+from reconciler.model.address import Address, Kind, parse_address
+from reconciler.planning.world import Request
+
+if TYPE_CHECKING:
+    import argparse
+
+    from reconciler.engine.interface import Engine
+    from reconciler.model.desired import DesiredState
+    from reconciler.planning.planner import Locate
+
+
+def load_spec(options: argparse.Namespace) -> DesiredState:
+    from reconciler.spec.load import load
+
+    return load(Path(options.path), os.environ)
+
+
+def open_engine(options: argparse.Namespace) -> Engine:
+    from reconciler.engine.connect import connect
+
+    engine = connect(options.host, os.environ)
+    if options.verbose:
+        from reconciler.cli.logs import LoggedEngine
+
+        return LoggedEngine(engine)  # type: ignore[return-value]
+    return engine
+
+
+def cache_directory() -> Path:
+    """Where what can be worked out again is kept; it need not exist or be writable."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reconciler"
+
+
+def make_request(options: argparse.Namespace, desired: DesiredState) -> Request:
+    """What was asked for on the command line.
+
+    Raises:
+        UsageError: an address that is none, or names nothing in this project.
+    """
+    return Request(
+        targets=tuple(address for text in options.target for address in _addresses(text, desired, removed=True)),
+        replace=tuple(address for text in options.replace for address in _addresses(text, desired, removed=False)),
+        build=not options.no_build,
+    )
+
+
+def _addresses(text: str, desired: DesiredState, *, removed: bool) -> list[Address]:
+    """The resources that an address names: itself, or every instance. One that has left the spec may be a target."""
+    try:
+        address = parse_address(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if address in desired.resources:
+        return [address]
+    instances = [item.address for item in desired.instances(address)] if address.kind is Kind.CONTAINER else []
+    if instances and (not address.index or instances == [address.whole]):
+        return [*instances, address] if removed else instances
+    if not removed:
+        raise UsageError(f"{text} is not in the spec\n    hint: {_known(desired)}")
+    return [address]
+
+
+def _known(desired: DesiredState) -> str:
+    names = sorted(str(address.whole) for address in desired.resources)
+    return f"there are {', '.join(dict.fromkeys(names))}"
+
+
+def locator(desired: DesiredState) -> Locate:
+    """Where the spec declares a field. The spec is read again for that, and only when something differs."""
+
+    def locate(address: Address, path: str) -> str:
+        resource = desired.resources.get(address)
+        if resource is None or not resource.origin.file:
+            return ""
+        from reconciler.spec.locations import locate_field
+
+        return locate_field(resource.origin, path)
+
+    return locate

@@ -1,0 +1,283 @@
+"""The real engine: what the rest of the program asks for, in calls of the Engine API.
+
+Reads go over `wire`; what writes or streams over the SDK (`sdk`), which is imported when the first such call is made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from reconciler.engine.connect import Endpoint, docker_directory
+from reconciler.engine.credentials import Logins
+from reconciler.engine.facts import negotiate, read_facts
+from reconciler.engine.interface import Json, Progress
+from reconciler.engine.references import split_reference
+from reconciler.engine.refusals import message_of, refused
+from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
+from reconciler.engine.wire import Wire
+from reconciler.errors import EngineRefusedError, OutcomeUnknownError
+from reconciler.model.desired import Build
+from reconciler.model.observed import EngineFacts
+
+if TYPE_CHECKING:
+    from reconciler.engine.sdk import Sdk
+
+#: seconds without a sign of life: a registry may be slow, and a step of a build may compute in silence
+_PULL_SILENCE, _BUILD_SILENCE = 600.0, 3600.0
+#: seconds beyond the container's own time to stop, for the engine's work
+_STOP_MARGIN, _RESTART_MARGIN = 30.0, 90.0
+
+
+class DockerEngine:
+    """One Docker Engine; see `interface.Engine` for what its methods promise."""
+
+    def __init__(self, endpoint: Endpoint, environment: Mapping[str, str]) -> None:
+        self._wire = Wire(endpoint)
+        self._endpoint = endpoint
+        self._logins = Logins(docker_directory(environment), environment)
+        self._lock = threading.RLock()
+        self._facts: EngineFacts | None = None
+        self._made: Sdk | None = None
+
+    # --- reads -------------------------------------------------------------------------------------------------
+
+    def facts(self) -> EngineFacts:
+        with self._lock:
+            if self._facts is None:
+                self._facts = self._ask_facts()
+            return self._facts
+
+    def list_containers(self) -> list[Json]:
+        return self._list("list the containers", "/containers/json?all=1")
+
+    def inspect_containers(self, ids: Sequence[str]) -> list[Json]:
+        paths = [f"/v{self._version}/containers/{quote(name, safe='')}/json" for name in ids]
+        found = []
+        for name, (status, body) in zip(ids, self._wire.get_many(paths), strict=True):
+            doing = f"inspect container {name[:12]}"
+            if status >= 400 and status != 404:
+                raise refused(doing, status, message_of(body))
+            if status != 404:
+                found.append(json_object(body, doing))
+        return found
+
+    def list_networks(self) -> list[Json]:
+        return self._list("list the networks", "/networks")
+
+    def list_volumes(self) -> list[Json]:
+        return list(self._get("list the volumes", "/volumes").get("Volumes") or [])
+
+    def list_images(self) -> list[Json]:
+        return self._list("list the images", "/images/json?digests=1")
+
+    def inspect_image(self, reference: str) -> Json:
+        split_reference(reference)
+        return dict(self._get(f"inspect image {reference}", f"/images/{quote(reference, safe='/:@')}/json"))
+
+    def registry_digest(self, reference: str) -> str:
+        split_reference(reference)
+        doing = f"ask the registry for {reference}"
+        login = self._logins.header_for(reference)
+        answer = self._get(
+            doing,
+            f"/distribution/{quote(reference, safe='/:@')}/json",
+            headers=[("X-Registry-Auth", login)] if login else [],
+        )
+        digest = (answer.get("Descriptor") or {}).get("digest")
+        if not isinstance(digest, str):
+            raise EngineRefusedError(f"cannot {doing}: the answer has no digest")
+        return digest
+
+    def container_logs(
+        self, container_id: str, *, follow: bool, tail: str, timestamps: bool, since: str
+    ) -> Iterator[tuple[str, bytes]]:
+        doing = f"read the log of container {container_id[:12]}"
+        path = f"/containers/{quote(container_id, safe='')}/json"
+        has_terminal = bool((self._get(doing, path).get("Config") or {}).get("Tty"))
+        params: dict[str, str | int] = {"stdout": 1, "stderr": 1, "follow": int(follow), "timestamps": int(timestamps)}
+        params |= {"tail": tail or "all"} | ({"since": since} if since else {})
+        chunks = self._sdk.stream(
+            doing,
+            "/containers/{0}/logs",
+            container_id,
+            params=params,
+            silence=None if follow else 60.0,
+            is_read=True,
+        )
+        yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
+
+    # --- writes: images ----------------------------------------------------------------------------------------
+
+    def pull_image(self, reference: str, platform: str, progress: Progress) -> None:
+        name, tag = split_reference(reference)
+        doing = f"pull {reference}"
+        login = self._logins.header_for(reference)
+        chunks = self._sdk.stream(
+            doing,
+            "/images/create",
+            # Without a tag the engine pulls every tag there is.
+            params={"fromImage": name, "tag": tag} | ({"platform": platform} if platform else {}),
+            headers={"X-Registry-Auth": login} if login else {},
+            silence=_PULL_SILENCE,
+        )
+        follow_pull(read_lines(chunks, doing), reference, progress)
+
+    def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
+        from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
+        from reconciler.engine.context import archive, read_dockerfile
+
+        for tag in tags:
+            split_reference(tag)
+        doing = f"build {tags[0] if tags else build.context}"
+        dockerfile = read_dockerfile(build)
+        chunks = self._sdk.stream(
+            doing,
+            "/build",
+            params=build_parameters(build, tags, labels),
+            headers=build_headers(build, dockerfile, self._logins),
+            content=archive(build),
+            silence=_BUILD_SILENCE,
+        )
+        try:
+            follow_build(read_lines(chunks, doing), doing, progress)
+        except EngineRefusedError as error:
+            if note := classic_builder_note(dockerfile):
+                raise EngineRefusedError(str(error), error.status, note) from error
+            raise
+
+    def tag_image(self, image_id: str, reference: str) -> None:
+        name, tag = split_reference(reference)
+        params = {"repo": name, "tag": tag}
+        self._sdk.post(f"tag image {image_id[7:19]} as {reference}", "/images/{0}/tag", image_id, params=params)
+
+    def remove_image(self, reference: str) -> None:
+        self._sdk.delete(f"remove image {reference}", "/images/{0}", reference)
+
+    # --- writes: networks and volumes --------------------------------------------------------------------------
+
+    def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
+        # Engines before 25 make a second network of the same name unless told otherwise.
+        whole = {"CheckDuplicate": True, **body} if self.facts().api_version < (1, 44) else body
+        answer = self._sdk.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
+        return _created(answer, f"network {body.get('Name')}")
+
+    def remove_network(self, network_id: str) -> None:
+        self._sdk.delete(f"remove network {network_id[:12]}", "/networks/{0}", network_id)
+
+    def connect(self, network_id: str, container_id: str, endpoint: Json) -> None:
+        doing = f"connect container {container_id[:12]} to network {network_id[:12]}"
+        body = {"Container": container_id, "EndpointConfig": endpoint}
+        self._sdk.post(doing, "/networks/{0}/connect", network_id, body=body)
+
+    def disconnect(self, network_id: str, container_id: str) -> None:
+        doing = f"disconnect container {container_id[:12]} from network {network_id[:12]}"
+        body = {"Container": container_id, "Force": False}
+        self._sdk.post(doing, "/networks/{0}/disconnect", network_id, body=body)
+
+    def create_volume(self, body: Json) -> None:
+        self._sdk.post(f"create volume {body.get('Name')}", "/volumes/create", body=body)
+
+    def remove_volume(self, name: str) -> None:
+        self._sdk.delete(f"remove volume {name}", "/volumes/{0}", name)
+
+    # --- writes: containers ------------------------------------------------------------------------------------
+
+    def create_container(self, name: str, body: Json, platform: str) -> tuple[str, tuple[str, ...]]:
+        params = {"name": name} | ({"platform": platform} if platform else {})
+        answer = self._sdk.post(f"create container {name}", "/containers/create", body=body, params=params)
+        return _created(answer, f"container {name}")
+
+    def start_container(self, container_id: str) -> None:
+        self._sdk.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)
+
+    def stop_container(self, container_id: str, timeout: int) -> None:
+        self._stop("stop", container_id, timeout, _STOP_MARGIN)
+
+    def restart_container(self, container_id: str, timeout: int) -> None:
+        self._stop("restart", container_id, timeout, _RESTART_MARGIN)
+
+    def unpause_container(self, container_id: str) -> None:
+        self._sdk.post(f"unpause container {container_id[:12]}", "/containers/{0}/unpause", container_id)
+
+    def rename_container(self, container_id: str, name: str) -> None:
+        doing = f"rename container {container_id[:12]} to {name}"
+        self._sdk.post(doing, "/containers/{0}/rename", container_id, params={"name": name})
+
+    def remove_container(self, container_id: str) -> None:
+        params = {"v": 0, "force": 0}
+        self._sdk.delete(f"remove container {container_id[:12]}", "/containers/{0}", container_id, params=params)
+
+    def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
+        doing = f"update container {container_id[:12]}"
+        return _warnings(self._sdk.post(doing, "/containers/{0}/update", container_id, body=body))
+
+    def close(self) -> None:
+        with self._lock:
+            self._wire.close()
+            if self._made is not None:
+                self._made.close()
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _stop(self, verb: str, container_id: str, timeout: int, margin: float) -> None:
+        doing = f"{verb} container {container_id[:12]}"
+        # A negative time waits as long as it takes.
+        wait = timeout + margin if timeout >= 0 else None
+        self._sdk.post(doing, f"/containers/{{0}}/{verb}", container_id, params={"t": timeout}, timeout=wait)
+
+    def _list(self, doing: str, path: str) -> list[Json]:
+        answer = self._get(doing, path, expected=list)
+        return list(answer)
+
+    def _get(
+        self,
+        doing: str,
+        path: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        expected: type = dict,
+        prefix: str | None = None,
+    ) -> Any:
+        start = f"/v{self._version}" if prefix is None else prefix
+        status, body = self._wire.get(start + path, headers)
+        if status >= 400:
+            raise refused(doing, status, message_of(body))
+        answer = json_object(body, doing)
+        if not isinstance(answer, expected):
+            raise EngineRefusedError(f"cannot {doing}: the engine's answer is not understood: {body[:80]!r}")
+        return answer
+
+    def _ask_facts(self) -> EngineFacts:
+        version = self._get("ask for the engine's version", "/version", prefix="")
+        spoken = negotiate(version)
+        answer = self._get("ask what the engine is", "/info", prefix=f"/v{spoken[0]}.{spoken[1]}")
+        return read_facts(version, answer, spoken)
+
+    @property
+    def _version(self) -> str:
+        return self.facts().api_text
+
+    @property
+    def _sdk(self) -> Sdk:
+        with self._lock:
+            if self._made is None:
+                from reconciler.engine.sdk import Sdk
+
+                self._made = Sdk(self._endpoint, self._version)
+            return self._made
+
+
+def _created(answer: Json, what: str) -> tuple[str, tuple[str, ...]]:
+    made = answer.get("Id")
+    if not isinstance(made, str) or not made:
+        # It was made, and only the engine knows its id now.
+        raise OutcomeUnknownError(f"the engine made {what} and told no id of it; look again")
+    return made, _warnings(answer)
+
+
+def _warnings(answer: Json) -> tuple[str, ...]:
+    warnings = answer.get("Warnings") or answer.get("Warning") or ()
+    return tuple(filter(None, [warnings] if isinstance(warnings, str) else map(str, warnings)))

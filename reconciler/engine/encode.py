@@ -1,0 +1,108 @@
+"""Canonical configs → Engine API bodies. Pure; what an API version cannot say was refused when it was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.address import Kind
+from reconciler.model.plan import CreateContainer, CreateNetwork, CreateVolume
+from reconciler.model.rows import BY_NAME
+from reconciler.model.structures import bind_text, endpoint_body, mount_body, needs_mount_api
+from reconciler.model.values import Config
+
+Json = dict[str, Any]
+
+_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels"}
+
+
+def encode_container(action: CreateContainer) -> Json:
+    """The body of POST /containers/create."""
+    config, rows = action.config, BY_NAME[Kind.CONTAINER]
+    flat: Json = {"Image": action.image, "HostConfig": {}}
+    for name, value in config.items():
+        row = rows[name]
+        if name in _APART or not row.path:
+            continue
+        section, _, key = row.path.rpartition(".")
+        # What inspect shows under Config stands at the top level of the body.
+        target = flat["HostConfig"] if section == "HostConfig" else flat
+        target[key] = row.form.write(value) if value is not None else None
+    for option, donor in action.donors.items():
+        flat["HostConfig"][rows[option].path.rpartition(".")[2]] = f"container:{donor.id or donor.name}"
+    flat["Labels"] = {**_mapping(config.get("labels")), **action.labels}
+    exposed = {**_mapping(config.get("expose")), **_mapping(config.get("ports"))}
+    if exposed:
+        flat["ExposedPorts"] = {port: {} for port in sorted(exposed)}
+    _encode_mounts(flat["HostConfig"], _mapping(config.get("volumes")), action.anonymous)
+    _encode_networks(flat, action)
+    return flat
+
+
+def _encode_mounts(host: Json, mounts: Mapping[str, Any], anonymous: Mapping[str, str]) -> None:
+    binds, bodies = [], []
+    for target, mount in sorted(mounts.items()):
+        if mount["type"] == "volume" and not mount.get("source") and target in anonymous:
+            bodies.append(mount_body(target, {**mount, "source": anonymous[target]}))
+        elif needs_mount_api(mount):
+            bodies.append(mount_body(target, mount))
+        else:
+            binds.append(bind_text(target, mount))
+    for target, volume in sorted(anonymous.items()):
+        if target not in mounts:
+            bodies.append(mount_body(target, {"type": "volume", "source": volume}))
+    if binds:
+        host["Binds"] = binds
+    if bodies:
+        host["Mounts"] = bodies
+
+
+def _encode_networks(flat: Json, action: CreateContainer) -> None:
+    endpoints = _mapping(action.config.get("networks"))
+    if action.networks:
+        flat["HostConfig"]["NetworkMode"] = action.networks[0]
+        flat["NetworkingConfig"] = {
+            "EndpointsConfig": {name: endpoint_body(endpoints.get(name) or {}) for name in action.networks}
+        }
+        mac = (endpoints.get(action.networks[0]) or {}).get("mac_address")
+        if mac:
+            # Engines before 25 take it from here only, later ones from the endpoint.
+            flat["MacAddress"] = mac
+    elif "network_mode" not in action.donors and action.config.get("network_mode"):
+        flat["HostConfig"]["NetworkMode"] = action.config["network_mode"]
+
+
+def encode_update(config: Config) -> Json:
+    """The body of POST /containers/{id}/update; an option to be taken away is sent as the value that clears it."""
+    body: Json = {}
+    for name, value in config.items():
+        row = BY_NAME[Kind.CONTAINER][name]
+        key = row.path.rpartition(".")[2]
+        body[key] = 0 if value is None else row.form.write(value)
+    return body
+
+
+def encode_network(action: CreateNetwork) -> Json:
+    """The body of POST /networks/create."""
+    body: Json = {"Name": action.name, "CheckDuplicate": True, "Driver": "bridge"}
+    body.update(_table(Kind.NETWORK, action.config))
+    body["Labels"] = {**_mapping(action.config.get("labels")), **action.labels}
+    return body
+
+
+def encode_volume(action: CreateVolume) -> Json:
+    """The body of POST /volumes/create, where driver options have a name of their own."""
+    body = {"Name": action.name, "Driver": "local", **_table(Kind.VOLUME, action.config)}
+    body["DriverOpts"] = body.pop("Options", {})
+    body["Labels"] = {**_mapping(action.config.get("labels")), **action.labels}
+    return body
+
+
+def _table(kind: Kind, config: Config) -> Json:
+    rows = BY_NAME[kind]
+    options = {name: value for name, value in config.items() if rows[name].path and name != "name"}
+    return {rows[name].path: rows[name].form.write(value) for name, value in options.items()}
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}

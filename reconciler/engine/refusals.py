@@ -1,0 +1,130 @@
+"""The engine's answers, and its silence, as our errors: what failed, why, and what a person can do about it.
+
+Status codes do not follow intent: 403 is "in use", 500 is "port busy", 404 is "wrong platform". So the words count.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+
+from reconciler.errors import EngineRefusedError, EngineUnavailableError, NotFoundError
+
+#: (words in the engine's answer, advice); the first that matches is given
+_HINTS = tuple(
+    (re.compile(pattern, re.IGNORECASE), hint)
+    for pattern, hint in (
+        (
+            r"port is already allocated|address already in use|ports are not available",
+            "another container or program on this host has that port; `docker ps` and `ss -ltnp` show which",
+        ),
+        (
+            r"does not match the (?:specified|expected|requested) platform|no matching manifest|no match for platform",
+            "the image does not exist for this platform; change `platform`, or use an image that has it",
+        ),
+        (
+            r"no basic auth credentials|unauthorized|authentication required|incorrect username or password|denied: requested access",
+            "log in with `docker login`, as the user that runs this program",
+        ),
+        (
+            r"pull access denied|repository does not exist|repository .* not found",
+            "check the spelling of the image; a private one needs `docker login`, as the user that runs this program",
+        ),
+        (
+            r"manifest unknown|manifest for .* not found|: not found$",
+            "the registry has no such image; check its name and tag",
+        ),
+        (r"invalid reference format|invalid tag", "an image is written as [registry/]name[:tag], in lower case"),
+        (r"no such image", "pull or build it first; check its name and tag"),
+        (
+            r"no space left on device|disk quota exceeded",
+            "the disk of the engine is full; `docker system df` shows by what, `docker system prune` frees some",
+        ),
+        (
+            r"pool overlaps with other one|could not find an available.* pool|address pools have been fully subnetted",
+            "its subnet is in use by another network; choose another one in `ipam`, or remove networks nobody needs",
+        ),
+        (
+            r"(?:bind source path|source path|bind mount source).* does not exist|invalid mount config for type .bind.",
+            "create that directory on the engine's host first",
+        ),
+        (
+            r"executable file not found|exec: .* (?:no such file or directory|permission denied)|starting container process caused",
+            "the image cannot run that command; check `command` and `entrypoint`, and that the file is there and executable",
+        ),
+        (
+            r"name .* is already in use|network with name .* already exists",
+            "something else has that name; rename one, or remove it",
+        ),
+        (
+            r"is in use|in use by|being used by|active endpoints|must force|is using its referenced",
+            "stop and remove what uses it first",
+        ),
+        (r"does not support reading", "its logging driver keeps no logs on the host"),
+    )
+)
+_TAGS = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_WRONG_PLATFORM = _HINTS[1][0]
+_LONGEST_MESSAGE = 2000
+
+
+def refused(doing: str, status: int, message: str) -> EngineRefusedError:
+    """The error for an answer of `status` 400 or above; `doing` completes "cannot ..."."""
+    text = f"cannot {doing}: {message or f'the engine answered with status {status}'}"
+    # An image of another platform is there, and pulling it again changes nothing: that is not "not found".
+    kind = NotFoundError if status == 404 and not _WRONG_PLATFORM.search(message) else EngineRefusedError
+    return kind(text, status, hint_for(message))
+
+
+def hint_for(message: str) -> str:
+    """What a person can do about an answer of the engine; "" when nothing is known."""
+    return next((hint for pattern, hint in _HINTS if pattern.search(message)), "")
+
+
+def message_of(body: bytes) -> str:
+    """The words in an answer's body: the engine's `message`, or what stands in the page of some proxy."""
+    text = body[: 4 * _LONGEST_MESSAGE].decode("utf-8", "replace")
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict):
+        words = next((answer[key] for key in ("message", "cause", "error") if isinstance(answer.get(key), str)), None)
+        text = text if words is None else words
+    elif isinstance(answer, str):
+        text = answer
+    elif "<" in text:
+        text = _TAGS.sub(" ", text)
+    return " ".join(text.split())[:_LONGEST_MESSAGE]
+
+
+def unreachable(address: str, error: BaseException) -> EngineUnavailableError:
+    """Nothing was sent: there was no connection, because of `error`."""
+    is_socket = address.startswith("unix://")
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if address.startswith("ssh://"):
+            return EngineUnavailableError(f"no engine at {address}: the program `ssh` is not installed")
+        what, hint = "there is no such socket", "is the engine running? another one is named with -H or DOCKER_HOST"
+    elif isinstance(error, PermissionError) and is_socket:
+        what = "this user may not use that socket"
+        hint = "join the group that owns it (`sudo usermod -aG docker $USER`, then log in again), or use sudo"
+    elif isinstance(error, ConnectionRefusedError):
+        what = "nobody listens there"
+        hint = (
+            "is the engine running? `systemctl start docker`"
+            if is_socket
+            else "is the engine running, and is the port right?"
+        )
+    elif isinstance(error, socket.gaierror):
+        what, hint = "that host name is unknown", "check the address in -H, DOCKER_HOST or the context"
+    elif type(error).__module__ == "ssl":
+        what = f"no TLS with it ({getattr(error, 'verify_message', '') or getattr(error, 'reason', None) or error})"
+        hint = "check the files in DOCKER_CERT_PATH, and that the address is the one in the engine's certificate"
+    elif isinstance(error, TimeoutError):
+        what, hint = "it does not answer in time", "is the host up, and is the engine overloaded?"
+    elif isinstance(error, ConnectionError | EOFError):
+        what, hint = "it closed the connection", "look at the engine's log; is the port one of TLS?"
+    else:
+        what, hint = str(error) or type(error).__name__, ""
+    return EngineUnavailableError(f"no engine at {address}: {what}" + (f"\n    hint: {hint}" if hint else ""))

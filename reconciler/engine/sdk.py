@@ -1,0 +1,209 @@
+"""Everything that writes or streams goes through the Docker SDK, here and nowhere else.
+
+In:     paths, parameters and bodies of the Engine API, made by us: the SDK's types drop and invent settings.
+Out:    answers as JSON or bytes; failures as our errors.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+
+import docker
+import requests
+import urllib3
+from docker.errors import DockerException
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
+from requests.exceptions import ConnectTimeout
+
+from reconciler.engine.connect import Endpoint
+from reconciler.engine.dial import dial
+from reconciler.engine.interface import Json
+from reconciler.engine.refusals import message_of, refused, unreachable
+from reconciler.errors import EngineError, OutcomeUnknownError
+
+#: a `docker.APIClient`, whose low-level methods its types leave out
+_Client: TypeAlias = Any
+Parameters: TypeAlias = "Mapping[str, str | int] | Mapping[str, str | int | list[str]]"
+_BASE = "http+docker://localhost"
+#: seconds until an engine that says nothing is given up; a write may wait for disks and registries
+WRITE_TIMEOUT = 120.0
+
+
+class _Connection(UnixHTTPConnection):
+    """The SDK's connection, on a socket of our own making: one way to TLS and ssh for reads and writes."""
+
+    endpoint: Endpoint
+
+    def connect(self) -> None:
+        self.sock = dial(self.endpoint, self.timeout)
+
+
+class _Pool(UnixHTTPConnectionPool):
+    endpoint: Endpoint
+
+    def _new_conn(self) -> Any:
+        connection = _Connection(_BASE, "", int(WRITE_TIMEOUT))
+        connection.endpoint = self.endpoint
+        return connection
+
+
+class _Adapter(UnixHTTPAdapter):
+    """The SDK's adapter for unix sockets, with the pool above."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__("http+unix:///")
+        pool = _Pool(_BASE, "", self.timeout, maxsize=1)
+        pool.endpoint = endpoint
+        self._pool = pool
+
+    def get_connection(self, url: Any, proxies: Any = None) -> _Pool:  # noqa: ARG002 - the SDK's signature
+        return self._pool
+
+    def close(self) -> None:
+        self._pool.close()
+        super().close()
+
+
+class Sdk:
+    """Calls to one engine, spoken to in one version. Each call has an `APIClient` to itself: they are not thread-safe."""
+
+    def __init__(self, endpoint: Endpoint, version: str) -> None:
+        self._endpoint, self._version = endpoint, version
+        self._idle: list[_Client] = []
+        self._lock = threading.Lock()
+
+    def post(
+        self,
+        doing: str,
+        path: str,
+        *names: str,
+        body: Json | None = None,
+        params: Parameters | None = None,
+        timeout: float | None = WRITE_TIMEOUT,
+    ) -> Any:
+        """POST a body of JSON to a path whose `{}` are filled with `names`; the answer's JSON, {} when it has none.
+
+        Raises:
+            EngineUnavailableError: nothing was sent.
+            OutcomeUnknownError: it was sent, and no answer came within `timeout` seconds.
+            NotFoundError, EngineRefusedError: the engine said no; `doing` completes their "cannot ...".
+        """
+        with self._client() as client, self._errors(doing):
+            url = client._url(path, *names)
+            headers = {"Content-Type": "application/json"}
+            # An absent body is `null` to engines before 24 when the header says JSON.
+            text = None if body is None else json.dumps(body)
+            answer = client._post(url, params=params, data=text, headers=headers if text else None, timeout=timeout)
+            return _checked(answer, doing)
+
+    def delete(self, doing: str, path: str, *names: str, params: Parameters | None = None) -> Any:
+        """As `post`."""
+        with self._client() as client, self._errors(doing):
+            return _checked(client._delete(client._url(path, *names), params=params, timeout=WRITE_TIMEOUT), doing)
+
+    def stream(  # noqa: PLR0913 - a call has that many sides
+        self,
+        doing: str,
+        path: str,
+        *names: str,
+        params: Parameters,
+        headers: Mapping[str, str] | None = None,
+        content: Iterator[bytes] | None = None,
+        silence: float | None,
+        is_read: bool = False,
+    ) -> Iterator[bytes]:
+        """The answer to a POST (a GET with `is_read`) as it comes; `silence` is how many seconds may pass between parts.
+
+        Errors as those of `post`, at any step; closing the iterator ends the call.
+        """
+        with self._client() as client, self._errors(doing):
+            call = client._get if is_read else client._post
+            more = {} if is_read else {"data": content}
+            url = client._url(path, *names)
+            answer = call(url, params=params, headers=dict(headers or {}), timeout=silence, stream=True, **more)
+            with answer:
+                if answer.status_code >= 400:
+                    _checked(answer, doing)
+                yield from answer.iter_content(None)
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for client in idle:
+            client.close()
+
+    @contextmanager
+    def _client(self) -> Iterator[_Client]:
+        with self._lock:
+            client = self._idle.pop() if self._idle else None
+        client = client or self._make()
+        try:
+            yield client
+        except BaseException:
+            client.close()
+            raise
+        with self._lock:
+            self._idle.append(client)
+
+    def _make(self) -> _Client:
+        try:
+            # The address only makes it choose its kind of transport; it connects to nothing.
+            client: _Client = docker.APIClient(
+                "unix:///var/run/docker.sock", version=self._version, timeout=int(WRITE_TIMEOUT)
+            )
+        except (DockerException, ValueError, TypeError, AttributeError, KeyError) as error:
+            raise EngineError("Docker's config.json cannot be read; correct it") from error
+        # No proxies, and no passwords from ~/.netrc: the engine is named, and there is nothing in between.
+        client.trust_env = False
+        client._custom_adapter.close()
+        client._custom_adapter = _Adapter(self._endpoint)
+        client.mount("http+docker://", client._custom_adapter)
+        return client
+
+    @contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if (cause := _never_sent(error)) is not None:
+                raise unreachable(str(self._endpoint), cause) from error
+            raise OutcomeUnknownError(
+                f"the engine did not answer when asked to {doing}: it may or may not be done; look again"
+            ) from error
+
+
+def _checked(answer: requests.Response, doing: str) -> Any:
+    if answer.status_code >= 400:
+        raise refused(doing, answer.status_code, message_of(answer.content))
+    body = answer.content
+    if not body.strip():
+        return {}
+    with suppress(ValueError, RecursionError):
+        return json.loads(body)
+    # It was done, whatever some proxy wrote under it; what is needed of the answer is looked up by its reader.
+    return {}
+
+
+def _never_sent(error: BaseException) -> BaseException | None:
+    """What kept a call from being sent at all; None when it may have arrived."""
+    import socket
+    import ssl
+
+    before = (FileNotFoundError, NotADirectoryError, PermissionError, ConnectionRefusedError, socket.gaierror)
+    pending: list[object] = [error]
+    seen: set[int] = set()
+    while pending:
+        item = pending.pop()
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, (*before, ssl.SSLCertVerificationError)):
+            return item
+        if isinstance(item, ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
+            return TimeoutError()
+        pending += [*item.args, item.__cause__, getattr(item, "reason", None)]
+    return None

@@ -1,0 +1,202 @@
+"""Plain reads from an engine, fast: HTTP/1.1 on kept connections, many requests written before the first answer.
+
+The SDK serves all that writes or streams (`sdk`). Reads are here because of what they cost there. 200 inspects against
+dockerd 20.10 on a unix socket, median of 7, two processors:
+
+    requests as the SDK uses it           209 ms   (4 threads: 194)
+    the SDK's urllib3 pool                108 ms   (4 threads: 90; it is our processor that is busy)
+    http.client                            75 ms
+    pipelined, parsed by http.client       27 ms   (2 threads: 26)
+    pipelined, this module                 {measured}
+
+and because `import docker` takes 125 ms, more than a whole look at an engine.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from reconciler.engine.connect import Endpoint
+from reconciler.engine.dial import dial
+from reconciler.engine.refusals import unreachable
+from reconciler.errors import EngineError
+
+#: requests written ahead; 64 of some 130 bytes fit any socket's buffer, so that neither side waits for the other
+_AHEAD = 64
+_LONGEST_LINE = 64 * 1024
+_MOST_HEADERS = 200
+_LARGEST_BODY = 512 * 1024 * 1024
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+
+
+class _NotHttpError(Exception):
+    """What came back is not HTTP."""
+
+
+class Wire:
+    """Reads from one engine. Safe to use from several threads: each call has a connection to itself."""
+
+    def __init__(self, endpoint: Endpoint, timeout: float = 60.0) -> None:
+        self.endpoint = endpoint
+        self.timeout = timeout
+        self._idle: list[_Connection] = []
+        self._lock = threading.Lock()
+
+    def get(self, path: str, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+        """The answer to one GET, whatever its status.
+
+        Raises:
+            EngineUnavailableError: no connection, or no whole answer in time.
+            EngineError: the other side does not speak HTTP.
+        """
+        return self.get_many([path], headers)[0]
+
+    def get_many(self, paths: Sequence[str], headers: Sequence[tuple[str, str]] = ()) -> list[Answer]:
+        """The answers in the order of `paths`; errors as those of `get`."""
+        answers: list[Answer] = []
+        fresh = False
+        while len(answers) < len(paths):
+            before = len(answers)
+            connection = self._take(fresh=fresh)
+            try:
+                connection.ask(paths, headers, answers)
+            except (ConnectionError, EOFError) as error:
+                # A read can be asked again, once: the connection may have been idle too long, or the engine restarted.
+                if fresh and len(answers) == before:
+                    raise unreachable(str(self.endpoint), error) from error
+                fresh = True
+            except OSError as error:
+                raise unreachable(str(self.endpoint), error) from error
+            except _NotHttpError as error:
+                raise EngineError(f"what answers at {self.endpoint} is not a Docker Engine: {error}") from error
+            else:
+                connection.is_whole = connection.is_kept
+            finally:
+                self._give_back(connection)
+        return answers
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self, *, fresh: bool) -> _Connection:
+        if not fresh:
+            with self._lock:
+                if self._idle:
+                    return self._idle.pop()
+        try:
+            return _Connection(dial(self.endpoint, self.timeout), self.endpoint)
+        except OSError as error:
+            raise unreachable(str(self.endpoint), error) from error
+
+    def _give_back(self, connection: _Connection) -> None:
+        if connection.is_whole:
+            with self._lock:
+                self._idle.append(connection)
+        else:
+            connection.close()
+
+
+class _Connection:
+    """One connection, used by one thread at a time."""
+
+    def __init__(self, stream: socket.socket, endpoint: Endpoint) -> None:
+        self.stream = stream
+        self.reader = stream.makefile("rb", buffering=64 * 1024)
+        #: the other side keeps it open after the last answer
+        self.is_kept = True
+        #: nothing is left on it of a call that failed
+        self.is_whole = False
+        host = f"{endpoint.target}:{endpoint.port}" if endpoint.scheme == "tcp" else "docker"
+        self._tail = f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: reconciler\r\n"
+
+    def ask(self, paths: Sequence[str], headers: Sequence[tuple[str, str]], answers: list[Answer]) -> None:
+        """Append the answers that `answers` does not hold yet, as long as the connection is kept."""
+        self.is_whole = False
+        tail = self._tail + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
+        while len(answers) < len(paths):
+            window = paths[len(answers) : len(answers) + _AHEAD]
+            self.stream.sendall("".join(f"GET {path}{tail}" for path in window).encode("ascii"))
+            for _ in window:
+                answers.append(self._read_answer())
+                if not self.is_kept:
+                    return
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.reader.close()
+            self.stream.close()
+
+    def _read_answer(self) -> Answer:
+        protocol, _, rest = self._line().partition(b" ")
+        status = rest[:3]
+        if not protocol.startswith(b"HTTP/1.") or not status.isdigit():
+            raise _NotHttpError(f"it begins with {(protocol + b' ' + rest)[:40]!r}")
+        length, chunked = -1, False
+        for _ in range(_MOST_HEADERS):
+            line = self._line()
+            if not line:
+                break
+            name, _, value = line.partition(b":")
+            name, value = name.lower(), value.strip().lower()
+            if name == b"content-length" and value.isdigit():
+                length = int(value)
+            elif name == b"transfer-encoding":
+                chunked = b"chunked" in value
+            elif name == b"connection" and value == b"close":
+                self.is_kept = False
+        else:
+            raise _NotHttpError("too many headers")
+        if int(status) in (204, 304):
+            return Answer(int(status), b"")
+        return Answer(int(status), self._chunks() if chunked else self._body(length))
+
+    def _line(self) -> bytes:
+        line = self.reader.readline(_LONGEST_LINE)
+        if not line.endswith(b"\n"):
+            if len(line) == _LONGEST_LINE:
+                raise _NotHttpError("a header line is too long")
+            raise EOFError("the connection ended within an answer")
+        return line.rstrip(b"\r\n")
+
+    def _body(self, length: int) -> bytes:
+        if length < 0:  # it lasts until the connection is closed
+            self.is_kept = False
+            return self._exactly(_LARGEST_BODY, or_less=True)
+        return self._exactly(length)
+
+    def _chunks(self) -> bytes:
+        parts, total = [], 0
+        while True:
+            try:
+                size = int(self._line().partition(b";")[0], 16)
+            except ValueError as error:
+                raise _NotHttpError("a chunk has no size") from error
+            if size == 0:
+                break
+            total += size
+            if total > _LARGEST_BODY:
+                raise _NotHttpError("the answer is too large")
+            parts.append(self._exactly(size))
+            self._line()
+        while self._line():  # trailers
+            pass
+        return b"".join(parts)
+
+    def _exactly(self, size: int, *, or_less: bool = False) -> bytes:
+        if size > _LARGEST_BODY:
+            raise _NotHttpError("the answer is too large")
+        body: bytes = self.reader.read(size)
+        if len(body) < size and not or_less:
+            raise EOFError("the connection ended within an answer")
+        return body

@@ -1,0 +1,152 @@
+"""Desired state: all resources of one project, resolved. Names are those of the engine, paths are absolute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from reconciler.model.address import Address
+from reconciler.model.values import Config
+
+
+class Condition(StrEnum):
+    """What a dependency must have reached."""
+
+    STARTED = "started"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+
+
+class PullPolicy(StrEnum):
+    ALWAYS = "always"
+    MISSING = "missing"
+    NEVER = "never"
+
+
+class Dependency(NamedTuple):
+    """A container that must have reached a condition first; `address` names the whole, not an instance."""
+
+    address: Address
+    condition: Condition
+
+
+class Origin(NamedTuple):
+    """Where a resource is declared: the file as the user gave it, and the keys down to its table."""
+
+    file: str
+    keys: tuple[str, ...]
+
+
+class Build(NamedTuple):
+    """How an image is built. `context` is an absolute directory, `dockerfile` a path inside it."""
+
+    context: str
+    dockerfile: str = "Dockerfile"
+    target: str = ""
+    args: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
+    platform: str = ""
+    no_cache: bool = False
+    pull: bool = False
+
+
+class ImageResource(NamedTuple):
+    """An image that is built (`build` is set; `reference` is its tag) or pulled.
+
+    `implied` marks an image that only a container names. `content` is the hash of all that the build reads; it is ""
+    until the context has been read.
+    """
+
+    address: Address
+    reference: str
+    build: Build | None = None
+    pull_policy: PullPolicy = PullPolicy.MISSING
+    platform: str = ""
+    implied: bool = False
+    content: str = ""
+    origin: Origin = Origin("", ())
+
+
+class NetworkResource(NamedTuple):
+    """`config` holds the declared options of the table, canonical."""
+
+    address: Address
+    name: str
+    config: Config = {}
+    external: bool = False
+    adopt: bool = False
+    origin: Origin = Origin("", ())
+
+
+class VolumeResource(NamedTuple):
+    address: Address
+    name: str
+    config: Config = {}
+    external: bool = False
+    prune: bool = False
+    adopt: bool = False
+    origin: Origin = Origin("", ())
+
+
+class ContainerResource(NamedTuple):
+    """One instance. Scaled containers have one resource an instance, with indexes from 1.
+
+    Attributes:
+        name: its name on the engine.
+        config: the declared options, canonical; `networks` and `volumes` name engine objects, `env_file` is merged
+            into `environment`; a shared namespace is still `service:NAME`.
+        image: the resource that supplies the image.
+        networks: the networks' names in the order of attachment, the primary one first.
+        depends_on: what must be there first, the containers whose namespaces it shares included.
+        needs: the networks and volumes of this project that it uses.
+        adopt: an unlabelled container with this name may be taken over.
+    """
+
+    address: Address
+    name: str
+    config: Config
+    image: Address
+    networks: tuple[str, ...] = ()
+    depends_on: tuple[Dependency, ...] = ()
+    needs: tuple[Address, ...] = ()
+    platform: str = ""
+    adopt: bool = False
+    origin: Origin = Origin("", ())
+
+
+Resource: TypeAlias = ImageResource | NetworkResource | VolumeResource | ContainerResource
+
+
+class DesiredState(NamedTuple):
+    """What one project declares.
+
+    Attributes:
+        project: its name.
+        resources: by address, instances apart.
+        prune: volumes that leave the spec are removed when the run is confirmed.
+        warnings: what the spec's author should know although it is no error.
+        files: the spec files that were read, as the user would name them.
+    """
+
+    project: str
+    resources: Mapping[Address, Resource]
+    prune: bool = False
+    warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    def images(self) -> list[ImageResource]:
+        return [resource for resource in self.resources.values() if isinstance(resource, ImageResource)]
+
+    def networks(self) -> list[NetworkResource]:
+        return [resource for resource in self.resources.values() if isinstance(resource, NetworkResource)]
+
+    def volumes(self) -> list[VolumeResource]:
+        return [resource for resource in self.resources.values() if isinstance(resource, VolumeResource)]
+
+    def containers(self) -> list[ContainerResource]:
+        return [resource for resource in self.resources.values() if isinstance(resource, ContainerResource)]
+
+    def instances(self, address: Address) -> list[ContainerResource]:
+        """The containers that stand for a declared one, all of them when it is scaled."""
+        return [resource for resource in self.containers() if resource.address.whole == address.whole]

@@ -1,0 +1,305 @@
+"""The plan: the ordered changes of one pass. It has no holes: the executor decides nothing.
+
+A change is what happens to one resource and why; a step is one action, with the action that undoes it; an action is
+one engine call, fully specified, on the id that was observed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from reconciler.model.address import Address
+from reconciler.model.desired import Build, Condition
+from reconciler.model.values import Config, Value
+
+
+class Verb(StrEnum):
+    """What happens to a resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    ADOPT = "adopt"
+    BLOCKED = "blocked"
+
+
+class Reason(StrEnum):
+    """Why, the weightiest first."""
+
+    OWNED_BY_OTHER = "owned-by-other"
+    NAME_TAKEN = "name-taken"
+    WOULD_LOSE_DATA = "would-lose-data"
+    ABSENT = "absent"
+    INTERRUPTED = "interrupted"
+    DRIFTED = "drifted"
+    IMAGE_CHANGED = "image-changed"
+    CONTENT_CHANGED = "content-changed"
+    SPEC_CHANGED = "spec-changed"
+    DEPENDENCY = "dependency"
+    REQUESTED = "requested"
+    ORPHAN = "orphan"
+
+
+WEIGHT = {reason: position for position, reason in enumerate(Reason)}
+#: reasons that only the spec's author causes; `drift` leaves them out
+AUTHORED = frozenset({Reason.SPEC_CHANGED, Reason.CONTENT_CHANGED, Reason.ORPHAN})
+
+
+class FieldChange(NamedTuple):
+    """One differing field. `forces` is what it takes: replace, update, network, start, ...
+
+    `observed` and `desired` are canonical values; `shown` the two as a person writes them.
+    """
+
+    path: str
+    observed: Value
+    desired: Value
+    reason: Reason
+    forces: str
+    sensitive: bool = False
+    source: str = ""
+    shown: tuple[str, str] = ("", "")
+
+
+class Ref(NamedTuple):
+    """An object of the engine: by the id that was observed, or, made by this very plan, by its name."""
+
+    name: str
+    id: str = ""
+
+
+class PullImage(NamedTuple):
+    reference: str
+    platform: str = ""
+
+
+class BuildImage(NamedTuple):
+    """`tags`: the tag of the spec, and one with the content's hash that marks the image as a build of ours."""
+
+    tags: tuple[str, ...]
+    build: Build
+    content: str
+    labels: Mapping[str, str]
+
+
+class TagImage(NamedTuple):
+    """Give an image that is here already the tag of the spec: going back to an earlier build builds nothing."""
+
+    id: str
+    reference: str
+
+
+class RemoveImage(NamedTuple):
+    """Take a tag off an image, and the image away with its last one."""
+
+    reference: str
+    id: str
+
+
+class CreateNetwork(NamedTuple):
+    name: str
+    config: Config
+    labels: Mapping[str, str]
+
+
+class RemoveNetwork(NamedTuple):
+    network: Ref
+
+
+class Connect(NamedTuple):
+    network: Ref
+    container: Ref
+    endpoint: Config
+
+
+class Disconnect(NamedTuple):
+    network: Ref
+    container: Ref
+
+
+class CreateVolume(NamedTuple):
+    name: str
+    config: Config
+    labels: Mapping[str, str]
+
+
+class RemoveVolume(NamedTuple):
+    name: str
+
+
+class CreateContainer(NamedTuple):
+    """`networks` in the order of attachment, the primary one first; their endpoint settings are in `config`.
+
+    `donors` names, by option, the containers whose namespaces it shares. `anonymous` carries volumes that nobody
+    named over from a predecessor, by path.
+    """
+
+    name: str
+    image: str
+    config: Config
+    labels: Mapping[str, str]
+    networks: tuple[str, ...] = ()
+    donors: Mapping[str, Ref] = {}
+    anonymous: Mapping[str, str] = {}
+    platform: str = ""
+
+
+class StartContainer(NamedTuple):
+    container: Ref
+
+
+class StopContainer(NamedTuple):
+    """`timeout`: seconds before it is killed."""
+
+    container: Ref
+    timeout: int = 10
+
+
+class UnpauseContainer(NamedTuple):
+    container: Ref
+
+
+class RenameContainer(NamedTuple):
+    container: Ref
+    name: str
+
+
+class RemoveContainer(NamedTuple):
+    """Its anonymous volumes stay."""
+
+    container: Ref
+
+
+class UpdateContainer(NamedTuple):
+    """Change options of a container in place; memory and swap always go together."""
+
+    container: Ref
+    config: Config
+
+
+class WaitContainer(NamedTuple):
+    """Wait until a container has reached a condition; `timeout` in seconds."""
+
+    container: Ref
+    condition: Condition
+    timeout: float
+
+
+Action: TypeAlias = (
+    PullImage
+    | BuildImage
+    | TagImage
+    | RemoveImage
+    | CreateNetwork
+    | RemoveNetwork
+    | Connect
+    | Disconnect
+    | CreateVolume
+    | RemoveVolume
+    | CreateContainer
+    | StartContainer
+    | StopContainer
+    | UnpauseContainer
+    | RenameContainer
+    | RemoveContainer
+    | UpdateContainer
+    | WaitContainer
+)
+
+
+class Step(NamedTuple):
+    """One action, and what takes it back when a later one fails.
+
+    Once a step that `commits` is done, nothing before it is taken back any more.
+    """
+
+    action: Action
+    undo: Action | None = None
+    commits: bool = False
+
+
+class Change(NamedTuple):
+    """What happens to one resource.
+
+    Attributes:
+        fields: what differs.
+        steps: what is done, in order; empty when blocked.
+        after: changes of this plan that must be done first.
+        note: one sentence for the reader: why it is blocked, what it costs.
+        relies_on: a digest of everything observed that this change was planned from; a saved plan checks it.
+    """
+
+    address: Address
+    verb: Verb
+    reason: Reason
+    fields: tuple[FieldChange, ...] = ()
+    steps: tuple[Step, ...] = ()
+    after: tuple[Address, ...] = ()
+    note: str = ""
+    relies_on: str = ""
+
+
+class Plan(NamedTuple):
+    """The changes in an order that satisfies every `after`. No changes: the project is settled."""
+
+    project: str
+    engine_id: str
+    engine_name: str
+    api_version: str
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_settled(self) -> bool:
+        return not self.changes
+
+    def summary(self) -> dict[str, int]:
+        """How many changes of each verb."""
+        counts = {verb.value: 0 for verb in Verb}
+        for change in self.changes:
+            counts[change.verb.value] += 1
+        return counts
+
+
+def describe(action: Action) -> str:
+    """One line that names the engine call and the object."""
+    match action:
+        case PullImage(reference):
+            return f"pull image {reference}"
+        case BuildImage(tags=tags):
+            return f"build image {tags[0]}"
+        case TagImage(image_id, reference):
+            return f"tag image {image_id[7:19]} as {reference}"
+        case RemoveImage(reference):
+            return f"remove image {reference}"
+        case CreateNetwork(name):
+            return f"create network {name}"
+        case RemoveNetwork(network):
+            return f"remove network {network.name}"
+        case Connect(network, container):
+            return f"connect {container.name} to {network.name}"
+        case Disconnect(network, container):
+            return f"disconnect {container.name} from {network.name}"
+        case CreateVolume(name):
+            return f"create volume {name}"
+        case RemoveVolume(name):
+            return f"remove volume {name}"
+        case CreateContainer(name, image):
+            return f"create container {name} from {image}"
+        case RenameContainer(container, name):
+            return f"rename container {container.name} to {name}"
+        case UpdateContainer(container, config):
+            return f"update container {container.name}: {', '.join(sorted(config))}"
+        case WaitContainer(container, condition):
+            return f"wait until {container.name} is {condition.value}"
+        case StopContainer(container, timeout):
+            return f"stop container {container.name} (up to {timeout} s)"
+        case StartContainer(container):
+            return f"start container {container.name}"
+        case UnpauseContainer(container):
+            return f"unpause container {container.name}"
+        case RemoveContainer(container):
+            return f"remove container {container.name}"

@@ -1,0 +1,394 @@
+"""Forms of the options that have a structure of their own: ports, mounts, network endpoints, health checks.
+
+Canonical shapes:
+    ports        {"80/tcp": ("127.0.0.1:4000", ...)}; no host address is "", an ephemeral port is ""
+    expose       {"80/tcp": True}
+    volumes      {target: {"type", "source", "read_only", ...}}; an anonymous volume has no source
+    networks     {network: {"aliases", "ipv4_address", "ipv6_address", "mac_address"}}
+    healthcheck  {"test", "interval", "timeout", "start_period", "start_interval", "retries"}; times in ns
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.forms import Form, declare_duration, declare_ip, declare_size, same, show_plain
+from reconciler.model.values import Value
+
+_PORT = re.compile(r"(?:(?:\[(?P<ip6>[0-9a-fA-F:]+)\]|(?P<ip>[^:]*)):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)(?:/(?P<protocol>\w+))?")
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+
+
+# --- ports ---------------------------------------------------------------------------------------------------------
+
+
+def _range(text: str) -> list[int]:
+    first, _, last = text.partition("-")
+    if not first.isdigit() or (last and not last.isdigit()):
+        raise ValueError(f"{text!r} is not a port or a range of ports")
+    low, high = int(first), int(last or first)
+    if not 1 <= low <= high <= 65535:
+        raise ValueError(f"{text!r} is not a port; ports go from 1 to 65535, ranges upwards")
+    return list(range(low, high + 1))
+
+
+def _protocol(text: str | None) -> str:
+    protocol = (text or "tcp").lower()
+    if protocol not in ("tcp", "udp", "sctp"):
+        raise ValueError(f"{text!r} is not a protocol; write tcp, udp or sctp")
+    return protocol
+
+
+def _pairs(host: str, container: str) -> list[tuple[str, int]]:
+    """(host port, container port): one each; a range for one container port lets the engine pick from it."""
+    containers = _range(container)
+    if not host:
+        return [("", port) for port in containers]
+    hosts = _range(host)
+    if len(containers) == 1 and len(hosts) > 1:
+        return [(f"{hosts[0]}-{hosts[-1]}", containers[0])]
+    if len(hosts) != len(containers):
+        raise ValueError(f"the ranges {host!r} and {container!r} differ in length")
+    return [(str(published), target) for published, target in zip(hosts, containers, strict=True)]
+
+
+def _parse_port(raw: str | int) -> tuple[str, str, str, str]:
+    """(host address, host port, container port, protocol) of the short form."""
+    match = _PORT.fullmatch(str(raw).strip())
+    if match is None or match["container"] is None:
+        raise ValueError(f"{raw!r} is not a port; write '80', '4000:80' or '127.0.0.1:4000:80/udp'")
+    address, host = match["ip6"] or match["ip"] or "", match["host"]
+    if host is None and address:  # `4000:80`: what stands first is a port, not an address
+        address, host = "", address
+    return address, host or "", match["container"], match["protocol"] or "tcp"
+
+
+def declare_ports(raw: list[Any]) -> dict[str, Value]:
+    bindings: dict[str, set[str]] = {}
+    for item in raw:
+        if isinstance(item, Mapping):
+            address, host = str(item.get("host_ip") or ""), str(item.get("published") or "")
+            container, protocol = str(item["target"]), item.get("protocol")
+        else:
+            address, host, container, protocol = _parse_port(item)
+        address = declare_ip(address) if address else ""
+        for published, target in _pairs(host, container):
+            bindings.setdefault(f"{target}/{_protocol(protocol)}", set()).add(f"{address}:{published}")
+    return {port: tuple(sorted(places)) for port, places in bindings.items()}
+
+
+def read_ports(api: Mapping[str, Any] | None) -> dict[str, Value]:
+    ports: dict[str, Value] = {}
+    for port, places in (api or {}).items():
+        bound = {f"{place.get('HostIp') or ''}:{place.get('HostPort') or ''}" for place in places or ()}
+        if bound:
+            ports[port] = tuple(sorted(bound))
+    return ports
+
+
+def write_ports(value: Mapping[str, Any]) -> dict[str, Any]:
+    split = {port: [place.rpartition(":") for place in places] for port, places in value.items()}
+    return {port: [{"HostIp": ip, "HostPort": host} for ip, _, host in places] for port, places in split.items()}
+
+
+def declare_expose(raw: list[Any]) -> dict[str, Value]:
+    exposed: dict[str, Value] = {}
+    for item in raw:
+        ports, _, protocol = str(item).partition("/")
+        exposed.update({f"{port}/{_protocol(protocol)}": True for port in _range(ports)})
+    return exposed
+
+
+def read_expose(api: Mapping[str, Any] | None) -> dict[str, Value]:
+    return {(port if "/" in port else f"{port}/tcp").lower(): True for port in api or ()}
+
+
+def write_expose(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {port: {} for port in sorted(value)}
+
+
+# --- mounts --------------------------------------------------------------------------------------------------------
+
+
+def _short_mount(raw: str) -> tuple[str, dict[str, Value]]:
+    parts = raw.split(":")
+    if len(parts) > 3 or not all(parts):
+        raise ValueError(f"{raw!r} is not a mount; write 'source:target' or 'source:target:ro'")
+    if len(parts) == 1:
+        return parts[0], {"type": "volume"}
+    source, target, options = parts[0], parts[1], parts[2].split(",") if len(parts) == 3 else []
+    mount: dict[str, Value] = {"type": "bind" if source[0] in "./~" else "volume", "source": source}
+    for option in options:
+        if option == "ro":
+            mount["read_only"] = True
+        elif option in ("z", "Z"):
+            mount["selinux"] = option
+        elif option in ("shared", "slave", "private", "rshared", "rslave", "rprivate"):
+            mount["propagation"] = option
+        elif option == "nocopy":
+            mount["nocopy"] = True
+        elif option != "rw":
+            raise ValueError(f"{option!r} in {raw!r} is not a mount option; write ro, rw, z, Z, nocopy or a propagation")
+    return target, mount
+
+
+def _long_mount(raw: Mapping[str, Any]) -> tuple[str, dict[str, Value]]:
+    bind, volume, tmpfs = raw.get("bind") or {}, raw.get("volume") or {}, raw.get("tmpfs") or {}
+    mode = tmpfs.get("mode")
+    mount: dict[str, Value] = {
+        "type": raw["type"],
+        "source": raw.get("source"),
+        "read_only": raw.get("read_only"),
+        "propagation": bind.get("propagation"),
+        "selinux": bind.get("selinux"),
+        "create_host_path": False if bind.get("create_host_path") is False else None,
+        "nocopy": volume.get("nocopy"),
+        "subpath": volume.get("subpath"),
+        "size": declare_size(tmpfs["size"]) if "size" in tmpfs else None,
+        "mode": int(mode, 8) if isinstance(mode, str) else mode,
+    }
+    return raw["target"], {key: value for key, value in mount.items() if value not in (None, False) or key == "create_host_path" and value is False}
+
+
+def declare_mounts(raw: list[Any]) -> dict[str, Value]:
+    mounts: dict[str, Value] = {}
+    for item in raw:
+        target, mount = _long_mount(item) if isinstance(item, Mapping) else _short_mount(str(item))
+        target = posixpath.normpath(target)
+        if not target.startswith("/"):
+            raise ValueError(f"the mount target {target!r} is not an absolute path in the container")
+        if target in mounts:
+            raise ValueError(f"two mounts have the target {target!r}")
+        mounts[target] = mount
+    return mounts
+
+
+def needs_mount_api(mount: Mapping[str, Any]) -> bool:
+    """Whether the engine's string form (`HostConfig.Binds`) cannot say it; that form creates a missing host directory."""
+    if mount["type"] == "bind":
+        return mount.get("create_host_path") is False
+    return mount["type"] == "tmpfs" or not mount.get("source") or bool(mount.get("subpath"))
+
+
+def bind_text(target: str, mount: Mapping[str, Any]) -> str:
+    options = ["ro" if mount.get("read_only") else "rw"]
+    options += [str(mount[key]) for key in ("selinux", "propagation") if mount.get(key)]
+    options += ["nocopy"] if mount.get("nocopy") else []
+    return f"{mount['source']}:{target}:{','.join(options)}"
+
+
+def mount_body(target: str, mount: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of `HostConfig.Mounts`."""
+    body: dict[str, Any] = {"Type": mount["type"], "Target": target}
+    if mount.get("source"):
+        body["Source"] = mount["source"]
+    if mount.get("read_only"):
+        body["ReadOnly"] = True
+    if mount.get("propagation"):
+        body["BindOptions"] = {"Propagation": mount["propagation"]}
+    volume = {"NoCopy": mount.get("nocopy"), "Subpath": mount.get("subpath")}
+    if any(volume.values()):
+        body["VolumeOptions"] = {key: value for key, value in volume.items() if value}
+    tmpfs = {"SizeBytes": mount.get("size"), "Mode": mount.get("mode")}
+    if any(tmpfs.values()):
+        body["TmpfsOptions"] = {key: value for key, value in tmpfs.items() if value}
+    return body
+
+
+def read_mounts(host: Mapping[str, Any], resolved: list[Mapping[str, Any]]) -> dict[str, Value]:
+    """Every mount of a container, from `HostConfig.Binds`, `HostConfig.Mounts` and the resolved `Mounts`.
+
+    The resolved list is asked only for what the image declared and nobody named: anonymous volumes.
+    """
+    mounts: dict[str, Value] = {}
+    for text in host.get("Binds") or ():
+        target, mount = _short_mount(text)
+        if mount.get("propagation") == "rprivate":
+            del mount["propagation"]
+        mounts[posixpath.normpath(target)] = _anonymous(mount)
+    for api in host.get("Mounts") or ():
+        bind, volume, tmpfs = api.get("BindOptions") or {}, api.get("VolumeOptions") or {}, api.get("TmpfsOptions") or {}
+        mount = {
+            "type": api["Type"],
+            "source": api.get("Source") or None,
+            "read_only": api.get("ReadOnly") or None,
+            "propagation": bind.get("Propagation") if bind.get("Propagation") != "rprivate" else None,
+            "nocopy": volume.get("NoCopy") or None,
+            "subpath": volume.get("Subpath") or None,
+            "size": tmpfs.get("SizeBytes") or None,
+            "mode": tmpfs.get("Mode") or None,
+        }
+        mounts[posixpath.normpath(api["Target"])] = _anonymous({key: value for key, value in mount.items() if value is not None})
+    for api in resolved:
+        if api.get("Type") == "volume":
+            mounts.setdefault(posixpath.normpath(api["Destination"]), {"type": "volume"})
+    return mounts
+
+
+def _anonymous(mount: dict[str, Value]) -> dict[str, Value]:
+    """A volume that the engine named is one without a source: its name says nothing."""
+    if mount.get("type") == "volume" and _ANONYMOUS.fullmatch(str(mount.get("source", ""))):
+        return {key: value for key, value in mount.items() if key != "source"}
+    return mount
+
+
+def comparable_mount(mount: Mapping[str, Value]) -> dict[str, Value]:
+    """Without what matters only at creation and cannot be seen afterwards."""
+    return {key: value for key, value in mount.items() if key != "create_host_path" and (key, value) != ("propagation", "rprivate")}
+
+
+# --- network endpoints ---------------------------------------------------------------------------------------------
+
+
+def declare_networks(raw: list[str] | Mapping[str, Any]) -> dict[str, Value]:
+    """Endpoint settings by network, from a list of names or a table; `priority` only orders and is kept apart."""
+    if not isinstance(raw, Mapping):
+        return {name: {} for name in raw}
+    return {name: declare_endpoint(settings or {}) for name, settings in raw.items()}
+
+
+def declare_endpoint(raw: Mapping[str, Any]) -> dict[str, Value]:
+    endpoint: dict[str, Value] = {}
+    if raw.get("aliases"):
+        endpoint["aliases"] = tuple(sorted({str(alias) for alias in raw["aliases"]}))
+    for key in ("ipv4_address", "ipv6_address"):
+        if raw.get(key):
+            endpoint[key] = declare_ip(raw[key])
+    if raw.get("mac_address"):
+        endpoint["mac_address"] = declare_mac(raw["mac_address"])
+    return endpoint
+
+
+def declare_mac(raw: str) -> str:
+    mac = raw.strip().lower().replace("-", ":")
+    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", mac):
+        raise ValueError(f"{raw!r} is not a MAC address; write one such as '02:42:ac:11:00:02'")
+    return mac
+
+
+def read_endpoint(api: Mapping[str, Any], short_id: str) -> dict[str, Value]:
+    """One entry of `NetworkSettings.Networks`; engines before 25 add the container's short id to the aliases."""
+    ipam = api.get("IPAMConfig") or {}
+    aliases = tuple(sorted(set(api.get("Aliases") or ()) - {short_id}))
+    endpoint: dict[str, Value] = {
+        "aliases": aliases or None,
+        "ipv4_address": declare_ip(ipam["IPv4Address"]) if ipam.get("IPv4Address") else None,
+        "ipv6_address": declare_ip(ipam["IPv6Address"]) if ipam.get("IPv6Address") else None,
+        "mac_address": declare_mac(api["MacAddress"]) if api.get("MacAddress") else None,
+    }
+    return {key: value for key, value in endpoint.items() if value is not None}
+
+
+def endpoint_body(endpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of `NetworkingConfig.EndpointsConfig`, also the body of a connect."""
+    body: dict[str, Any] = {}
+    if endpoint.get("aliases"):
+        body["Aliases"] = list(endpoint["aliases"])
+    ipam = {"IPv4Address": endpoint.get("ipv4_address"), "IPv6Address": endpoint.get("ipv6_address")}
+    if any(ipam.values()):
+        body["IPAMConfig"] = {key: value for key, value in ipam.items() if value}
+    if endpoint.get("mac_address"):
+        body["MacAddress"] = endpoint["mac_address"]
+    return body
+
+
+# --- health checks -------------------------------------------------------------------------------------------------
+
+_HEALTH = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod", "start_interval": "StartInterval"}
+
+
+def declare_healthcheck(raw: Mapping[str, Any]) -> dict[str, Value]:
+    test = raw.get("test")
+    check: dict[str, Value] = {}
+    if raw.get("disable") or test in ("NONE", ["NONE"]):
+        return {"test": ("NONE",)}
+    if isinstance(test, str):
+        check["test"] = ("CMD-SHELL", test)
+    elif test:
+        words = tuple(str(word) for word in test)
+        check["test"] = words if words[0] in ("CMD", "CMD-SHELL") else ("CMD", *words)
+    for key in _HEALTH:
+        if raw.get(key) is not None:
+            check[key] = declare_duration(raw[key])
+    if raw.get("retries"):
+        check["retries"] = int(raw["retries"])
+    return {key: value for key, value in check.items() if value is not None}
+
+
+def read_healthcheck(api: Mapping[str, Any] | None) -> dict[str, Value]:
+    api = api or {}
+    check: dict[str, Value] = {"test": tuple(api["Test"])} if api.get("Test") else {}
+    check.update({key: int(api[name]) for key, name in _HEALTH.items() if api.get(name)})
+    if api.get("Retries"):
+        check["retries"] = int(api["Retries"])
+    return check
+
+
+def write_healthcheck(value: Mapping[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {name: value[key] for key, name in _HEALTH.items() if value.get(key)}
+    if value.get("test"):
+        body["Test"] = list(value["test"])
+    if value.get("retries"):
+        body["Retries"] = value["retries"]
+    return body
+
+
+# --- address management of networks --------------------------------------------------------------------------------
+
+
+def declare_ipam(raw: Mapping[str, Any]) -> dict[str, Value]:
+    """`{driver, options, config: {subnet: {gateway, ip_range, aux_addresses}}}`."""
+    pools: dict[str, Value] = {}
+    for pool in raw.get("config") or ():
+        settings: dict[str, Value] = {}
+        if pool.get("gateway"):
+            settings["gateway"] = declare_ip(pool["gateway"])
+        if pool.get("ip_range"):
+            settings["ip_range"] = _subnet(pool["ip_range"])
+        if pool.get("aux_addresses"):
+            settings["aux_addresses"] = {host: declare_ip(ip) for host, ip in pool["aux_addresses"].items()}
+        pools[_subnet(pool["subnet"])] = settings
+    ipam: dict[str, Value] = {"config": pools} if pools else {}
+    if raw.get("driver"):
+        ipam["driver"] = str(raw["driver"])
+    if raw.get("options"):
+        ipam["options"] = {str(key): str(value) for key, value in raw["options"].items()}
+    return ipam
+
+
+def _subnet(raw: str) -> str:
+    try:
+        return str(ipaddress.ip_network(str(raw), strict=False))
+    except ValueError:
+        raise ValueError(f"{raw!r} is not a subnet; write one such as '10.5.0.0/24'") from None
+
+
+def read_ipam(api: Mapping[str, Any] | None) -> dict[str, Value]:
+    api = api or {}
+    config = [
+        {"subnet": p["Subnet"], "gateway": (p.get("Gateway") or "").partition("/")[0], "ip_range": p.get("IPRange"), "aux_addresses": p.get("AuxiliaryAddresses")}
+        for p in api.get("Config") or ()
+        if p.get("Subnet")
+    ]
+    return declare_ipam({"driver": api.get("Driver"), "options": api.get("Options"), "config": config})
+
+
+def write_ipam(value: Mapping[str, Any]) -> dict[str, Any]:
+    pools = []
+    for subnet, settings in (value.get("config") or {}).items():
+        pool = {"Subnet": subnet, "Gateway": settings.get("gateway"), "IPRange": settings.get("ip_range")}
+        pool["AuxiliaryAddresses"] = dict(settings["aux_addresses"]) if settings.get("aux_addresses") else None
+        pools.append({key: item for key, item in pool.items() if item})
+    return {"Driver": value.get("driver", "default"), "Options": dict(value.get("options") or {}), "Config": pools}
+
+
+PORTS = Form(declare_ports, read_ports, write_ports, show_plain)
+EXPOSE = Form(declare_expose, read_expose, write_expose, lambda value: show_plain(tuple(sorted(value or ()))))
+MOUNTS = Form(declare_mounts, same, same, show_plain)
+NETWORKS = Form(declare_networks, same, same, show_plain)
+HEALTHCHECK = Form(declare_healthcheck, read_healthcheck, write_healthcheck, show_plain)
+IPAM = Form(declare_ipam, read_ipam, write_ipam, show_plain)

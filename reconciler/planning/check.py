@@ -1,0 +1,163 @@
+"""A second opinion: the safety rules, worked out anew from a finished plan and the observation it was made from.
+
+It shares no code with the planner, so that a bug there becomes a refused plan and not a lost volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.errors import UnsafePlanError
+from reconciler.model.address import Kind
+from reconciler.model.observed import ObservedState
+from reconciler.model.ownership import IMAGE_PROJECT, PROJECT, Owner, owner_of
+from reconciler.model.plan import (
+    Action,
+    Change,
+    CreateContainer,
+    Plan,
+    Ref,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StopContainer,
+    UpdateContainer,
+    UnpauseContainer,
+    StartContainer,
+    Connect,
+    Disconnect,
+    Verb,
+)
+
+_ON_CONTAINERS = (
+    StartContainer,
+    StopContainer,
+    UnpauseContainer,
+    RenameContainer,
+    RemoveContainer,
+    UpdateContainer,
+    Connect,
+    Disconnect,
+)
+
+
+def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = False) -> Plan:
+    """The plan itself, when it breaks no rule.
+
+    Args:
+        may_lose_volumes: the run was asked to remove volumes (`destroy --volumes`, `prune = true`).
+
+    Raises:
+        UnsafePlanError: naming every rule that is broken.
+    """
+    violations = sorted(set(_violations(planned, observed, may_lose_volumes=may_lose_volumes)))
+    if violations:
+        raise UnsafePlanError(violations)
+    return planned
+
+
+def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool) -> Iterator[str]:
+    yield from _order(planned)
+    for change in planned.changes:
+        if change.verb is Verb.BLOCKED and change.steps:
+            yield f"{change.address}: it is blocked and has steps all the same"
+        yield from _ownership(planned.project, change, observed)
+        yield from _made_before_stopped(change)
+        for action in _actions(change):
+            if isinstance(action, RemoveVolume) and not may_lose_volumes and not _marked(action, observed):
+                yield f"{change.address}: volume {action.name} would be removed without being asked for"
+    yield from _names(planned, observed)
+
+
+def _actions(change: Change) -> Iterator[Action]:
+    for step in change.steps:
+        yield step.action
+        if step.undo is not None:
+            yield step.undo
+
+
+def _order(planned: Plan) -> Iterator[str]:
+    """Whatever a change comes after stands before it."""
+    seen, present = set(), {change.address for change in planned.changes}
+    for change in planned.changes:
+        for address in change.after:
+            if address in present and address not in seen:
+                yield f"{change.address}: it stands before {address}, which it needs"
+        seen.add(change.address)
+
+
+def _ownership(project: str, change: Change, observed: ObservedState) -> Iterator[str]:
+    """No action touches what another project or nobody owns; adopting is the one exception, for its own object."""
+    containers = {item.id: item for item in observed.containers}
+    networks = {item.id: item for item in observed.networks}
+    volumes = {item.name: item for item in observed.volumes}
+    images = {item.id: item for item in observed.images}
+    for action in _actions(change):
+        if isinstance(action, _ON_CONTAINERS) and action.container.id:
+            found = containers.get(action.container.id)
+            adopted = change.verb is Verb.ADOPT and found is not None and not found.labels.get(PROJECT)
+            if found is None:
+                yield f"{change.address}: container {action.container.id[:12]} was not observed"
+            elif not adopted and owner_of(Kind.CONTAINER, found.labels, project)[0] is not Owner.OURS:
+                yield f"{change.address}: container {found.name} is not ours"
+        elif isinstance(action, RemoveNetwork) and action.network.id:
+            network = networks.get(action.network.id)
+            if network is None or owner_of(Kind.NETWORK, network.labels, project)[0] is not Owner.OURS:
+                yield f"{change.address}: network {action.network.name} is not ours"
+            else:
+                for member_id, name in network.members:
+                    member = containers.get(member_id)
+                    if member is None or owner_of(Kind.CONTAINER, member.labels, project)[0] is not Owner.OURS:
+                        yield f"{change.address}: {name}, which is not ours, is attached to {network.name}"
+        elif isinstance(action, RemoveVolume):
+            volume = volumes.get(action.name)
+            if volume is None or owner_of(Kind.VOLUME, volume.labels, project)[0] is not Owner.OURS:
+                yield f"{change.address}: volume {action.name} is not ours"
+        elif isinstance(action, RemoveImage):
+            image = images.get(action.id)
+            if image is None or image.labels.get(IMAGE_PROJECT) != project:
+                yield f"{change.address}: image {action.reference} is not a build of ours"
+
+
+def _marked(action: RemoveVolume, observed: ObservedState) -> bool:
+    return any(v.name == action.name and v.labels.get("reconciler.prune") == "true" for v in observed.volumes)
+
+
+def _made_before_stopped(change: Change) -> Iterator[str]:
+    """In a replacement the engine has accepted the new container before the old one is stopped or removed."""
+    if change.verb not in (Verb.REPLACE, Verb.ADOPT) or change.address.kind is not Kind.CONTAINER:
+        return
+    made = False
+    serving = {s.action.container.id for s in change.steps if isinstance(s.action, RenameContainer)}
+    for step in change.steps:
+        made = made or isinstance(step.action, CreateContainer)
+        stops = isinstance(step.action, StopContainer | RemoveContainer)
+        if stops and not made and step.action.container.id in serving:  # type: ignore[union-attr]
+            yield f"{change.address}: {step.action.container.name} would be stopped before its successor is made"  # type: ignore[union-attr]
+
+
+def _names(planned: Plan, observed: ObservedState) -> Iterator[str]:
+    """No container is made or renamed onto a name that is taken at that moment."""
+    taken = {item.name: item.id for item in observed.containers}
+    for change in planned.changes:
+        for step in change.steps:
+            match step.action:
+                case CreateContainer(name=name):
+                    if name in taken:
+                        yield f"{change.address}: the name {name} is taken when it is made"
+                    taken[name] = ""
+                case RenameContainer(container, name):
+                    if name in taken and taken[name] != container.id:
+                        yield f"{change.address}: the name {name} is taken when it is renamed"
+                    _release(taken, container)
+                    taken[name] = container.id
+                case RemoveContainer(container):
+                    _release(taken, container)
+
+
+def _release(taken: dict[str, str], container: Ref) -> None:
+    for name, container_id in list(taken.items()):
+        if (container.id and container_id == container.id) or (not container.id and name == container.name):
+            del taken[name]

@@ -1,0 +1,144 @@
+"""Config against config → field changes, each with its reason and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from reconciler.model.address import Kind
+from reconciler.model.forms import show_duration, show_plain, show_size
+from reconciler.model.options import Cost, Option, Silent
+from reconciler.model.ownership import Fingerprint, hash_option
+from reconciler.model.plan import FieldChange, Reason
+from reconciler.model.rows import TABLE
+from reconciler.model.values import Config, Value
+from reconciler.planning.world import is_sensitive
+
+_DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
+_HIDDEN = "(sensitive value)"
+
+
+class _Leaf(NamedTuple):
+    """A differing value, under the keys that lead to it; the first is the option."""
+
+    keys: tuple[str, ...]
+    observed: Value
+    expected: Value
+
+    @property
+    def path(self) -> str:
+        return ".".join(self.keys)
+
+
+def diff_config(
+    kind: Kind, expected: Config, observed: Config, declared: Config, made_from: Fingerprint
+) -> list[FieldChange]:
+    """Every difference, in the order of the table.
+
+    Args:
+        expected, observed: whole configs.
+        declared: what the spec says; options whose default cannot be read are compared only as far as declared.
+        made_from: the object's labels, which tell what the spec's author changed from what drifted.
+    """
+    changes: list[FieldChange] = []
+    for row in TABLE[kind]:
+        if not row.path or row.name == "image":
+            continue
+        before, after = observed.get(row.name), expected.get(row.name)
+        if before == after:
+            continue
+        for leaf in _leaves_of(row, before, after, declared, made_from):
+            changes.append(_field_change(row, leaf, declared, observed, made_from))
+    return changes
+
+
+def _leaves_of(row: Option, before: Value, after: Value, declared: Config, made_from: Fingerprint) -> Iterator[_Leaf]:
+    if row.silent is Silent.DEFAULT:
+        yield from _compare((row.name,), before, after)
+        return
+    wanted = declared.get(row.name)
+    within = [leaf for leaf in _compare((row.name,), before, wanted) if leaf.expected is not None] if wanted else []
+    yield from within
+    if not within and _has_left(row, wanted, made_from):
+        # What the spec no longer says was made so by us; what comes instead is the engine's to choose.
+        yield from (leaf for leaf in _compare((row.name,), before, wanted) if leaf.observed not in (None, {}, ()))
+
+
+def _has_left(row: Option, wanted: Value, made_from: Fingerprint) -> bool:
+    """Whether the object was made with more of this option than the spec says now."""
+    if not made_from.is_readable or row.name not in made_from.options:
+        return False
+    return wanted is None or made_from.options[row.name] != hash_option(wanted)
+
+
+def _compare(keys: tuple[str, ...], before: Value, after: Value) -> Iterator[_Leaf]:
+    if len(keys) == 1 and (isinstance(before, Mapping) or isinstance(after, Mapping)):
+        # An option that has keys is always compared by key, also where one side has none at all.
+        before, after = before or {}, after or {}
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}):
+            if before.get(key) != after.get(key):
+                yield from _compare((*keys, key), before.get(key), after.get(key))
+    elif before != after:
+        yield _Leaf(keys, before, after)
+
+
+def _field_change(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_from: Fingerprint) -> FieldChange:
+    hidden = is_sensitive(leaf.path, leaf.observed) or is_sensitive(leaf.path, leaf.expected)
+    return FieldChange(
+        path=leaf.path,
+        observed=None if hidden else leaf.observed,
+        desired=None if hidden else leaf.expected,
+        reason=_reason(row, leaf, declared, observed, made_from),
+        forces=_forces(row, leaf),
+        sensitive=hidden,
+        shown=_show_hidden(leaf) if hidden else (show(row, leaf.path, leaf.observed), show(row, leaf.path, leaf.expected)),
+    )
+
+
+def _show_hidden(leaf: _Leaf) -> tuple[str, str]:
+    """Whether there is a value may be told."""
+    return tuple("(none)" if value is None else _HIDDEN for value in (leaf.observed, leaf.expected))  # type: ignore[return-value]
+
+
+def show(row: Option, path: str, value: Value) -> str:
+    """A value as it would be written in the spec."""
+    if path == row.name:
+        return row.form.show(value)
+    key = path.rpartition(".")[2]
+    if row.name == "healthcheck" and key in _DURATIONS and isinstance(value, int):
+        return show_duration(value)
+    if row.name == "volumes" and key == "size" and isinstance(value, int):
+        return show_size(value)
+    return show_plain(value)
+
+
+def _forces(row: Option, leaf: _Leaf) -> str:
+    """What a change takes depends on the value too: a limit can be moved in place, but not taken away."""
+    if row.cost is Cost.UPDATE and leaf.expected is None and not row.clears:
+        return Cost.REPLACE.value
+    if row.cost is Cost.NETWORK and _touches_mac(leaf):
+        return Cost.REPLACE.value  # a connect ignores it before API 1.54
+    return row.cost.value
+
+
+def _touches_mac(leaf: _Leaf) -> bool:
+    return leaf.keys[-1] == "mac_address" or (isinstance(leaf.expected, Mapping) and "mac_address" in leaf.expected)
+
+
+def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_from: Fingerprint) -> Reason:
+    if not row.declared or not made_from.is_readable:
+        return Reason.DRIFTED
+    key, now, seen = row.name, declared.get(row.name), observed.get(row.name)
+    if row.cost is Cost.NETWORK:
+        network = leaf.keys[1]
+        key = f"{row.name}.{network}"
+        now = now.get(network) if isinstance(now, Mapping) else None
+        seen = seen.get(network) if isinstance(seen, Mapping) else None
+    then = made_from.options.get(key)
+    if then == (None if now is None else hash_option(now)):
+        return Reason.DRIFTED
+    if row.cost in (Cost.REPLACE, Cost.DATA):
+        return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
+    as_made = seen in (row.default, None) if then is None else (seen is not None and hash_option(seen) == then)
+    return Reason.SPEC_CHANGED if as_made else Reason.DRIFTED

@@ -1,0 +1,199 @@
+"""A verdict on a container → its steps, each with the one that takes it back.
+
+Replacement is stop-first through names: the candidate is made as `NAME.next`, so that the engine has accepted all of
+it before anything is stopped; the current one is stopped and becomes `NAME.prev`; the candidate gets the name and is
+started; then the predecessor goes. When a step fails, those before it are taken back and the predecessor serves
+again. When we are killed, the names say how far it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.model.desired import Condition, ContainerResource
+from reconciler.model.observed import EngineFacts, ObservedContainer
+from reconciler.model.ownership import owner_labels
+from reconciler.model.plan import (
+    Connect,
+    CreateContainer,
+    Disconnect,
+    FieldChange,
+    Ref,
+    RemoveContainer,
+    RenameContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    UnpauseContainer,
+    UpdateContainer,
+    WaitContainer,
+)
+from reconciler.model.values import Config
+
+NEXT, PREVIOUS = ".next", ".prev"
+MULTIPLE_ENDPOINTS_SINCE = (1, 44)
+DEFAULT_GRACE_SECONDS = 10
+_HELD_UP = ("running", "restarting", "paused")
+
+
+def ref(container: ObservedContainer) -> Ref:
+    return Ref(container.name, container.id)
+
+
+def grace_seconds(config: Config | None) -> int:
+    period = (config or {}).get("stop_grace_period")
+    return period if isinstance(period, int) else DEFAULT_GRACE_SECONDS
+
+
+class Blueprint:
+    """All that is needed to make one container: what the resource says, and what the world adds to it."""
+
+    def __init__(
+        self,
+        resource: ContainerResource,
+        project: str,
+        reference: str,
+        facts: EngineFacts,
+        *,
+        donors: Mapping[str, Ref],
+        networks: Mapping[str, Ref],
+        waits: Iterable[WaitContainer] = (),
+    ) -> None:
+        self.resource = resource
+        self.project = project
+        self.reference = reference
+        self.facts = facts
+        self.donors = donors
+        self.networks = networks
+        self.waits = [Step(wait) for wait in waits]
+
+    def make(self, name: str, anonymous: Mapping[str, str]) -> list[Step]:
+        """Create it under a name, and attach what could not be attached at creation."""
+        resource = self.resource
+        at_once = resource.networks if self.facts.api_version >= MULTIPLE_ENDPOINTS_SINCE else resource.networks[:1]
+        config = {key: value for key, value in resource.config.items() if key not in self.donors}
+        create = CreateContainer(
+            name=name,
+            image=self.reference,
+            config=config,
+            labels=owner_labels(self.project, resource.address, resource.config),
+            networks=at_once,
+            donors=self.donors,
+            anonymous=anonymous,
+            platform=resource.platform,
+        )
+        steps = [Step(create, undo=RemoveContainer(Ref(name)))]
+        endpoints = resource.config.get("networks")
+        for network in resource.networks[len(at_once) :]:
+            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
+            steps.append(Step(Connect(self.networks[network], Ref(name), endpoint or {})))  # type: ignore[arg-type]
+        return steps
+
+
+def create_steps(blueprint: Blueprint) -> list[Step]:
+    name = blueprint.resource.name
+    return [*blueprint.waits, *blueprint.make(name, {}), Step(StartContainer(Ref(name)), commits=True)]
+
+
+def replace_steps(blueprint: Blueprint, current: ObservedContainer) -> list[Step]:
+    name = blueprint.resource.name
+    candidate = name + NEXT
+    return [
+        *blueprint.waits,
+        *blueprint.make(candidate, current.anonymous),
+        *_retire_steps(current, name + PREVIOUS),
+        *promote_steps(Ref(candidate), name),
+        Step(RemoveContainer(ref(current))),
+    ]
+
+
+def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
+    """Stop the current one and move it aside, so that no restart of the engine wakes it."""
+    target, steps = ref(current), []
+    policy = (current.config or {}).get("restart") or "no"
+    if policy != "no":
+        steps.append(Step(UpdateContainer(target, {"restart": "no"}), undo=UpdateContainer(target, {"restart": policy})))
+    if current.status == "paused":
+        steps.append(Step(UnpauseContainer(target)))
+    if current.status in _HELD_UP:
+        steps.append(Step(StopContainer(target, grace_seconds(current.config)), undo=StartContainer(target)))
+    if current.name != name:
+        steps.append(Step(RenameContainer(target, name), undo=RenameContainer(target, current.name)))
+    return steps
+
+
+def promote_steps(candidate: Ref, name: str) -> list[Step]:
+    """Give a candidate its name and start it. From there on nothing is taken back."""
+    return [
+        Step(RenameContainer(candidate, name), undo=RenameContainer(candidate, candidate.name)),
+        Step(StartContainer(candidate), undo=StopContainer(candidate), commits=True),
+    ]
+
+
+def remove_steps(container: ObservedContainer) -> list[Step]:
+    steps = []
+    if container.status == "paused":
+        steps.append(Step(UnpauseContainer(ref(container))))
+    if container.status in _HELD_UP:
+        steps.append(Step(StopContainer(ref(container), grace_seconds(container.config))))
+    return [*steps, Step(RemoveContainer(ref(container)))]
+
+
+def update_steps(
+    resource: ContainerResource,
+    current: ObservedContainer,
+    fields: Iterable[FieldChange],
+    expected: Config,
+    observed: Config,
+    networks: Mapping[str, Ref],
+) -> list[Step]:
+    """What changes a container in place: endpoints, settings, name, state; in this order."""
+    target = ref(current)
+    options = {field.path.partition(".")[0] for field in fields}
+    steps = _endpoint_steps(target, current, expected, observed, networks) if "networks" in options else []
+    settings = {field.path for field in fields if field.forces == "update"}
+    if settings & {"mem_limit", "memswap_limit"}:
+        settings |= {"mem_limit", "memswap_limit"}  # the engine judges one by what it holds of the other
+    if settings:
+        steps.append(Step(UpdateContainer(target, {name: expected.get(name) for name in sorted(settings)})))
+    if current.name != resource.name:
+        steps.append(Step(RenameContainer(target, resource.name)))
+    if "state" in options:
+        steps.append(Step(UnpauseContainer(target) if current.status == "paused" else StartContainer(target)))
+    return steps
+
+
+def _endpoint_steps(
+    target: Ref, current: ObservedContainer, expected: Config, observed: Config, networks: Mapping[str, Ref]
+) -> list[Step]:
+    """Disconnect and connect: an endpoint cannot be changed. New ones come first, so that one is always there."""
+    wanted, seen = _mapping(expected.get("networks")), _mapping(observed.get("networks"))
+    attached = {name: Ref(name, network_id) for name, network_id in current.network_ids.items()}
+    added = [name for name in wanted if name not in attached]
+    changed = [name for name in wanted if name in attached and wanted[name] != seen.get(name)]
+    removed = [name for name in attached if name not in wanted]
+    steps = [Step(Connect(networks[name], target, _mapping(wanted[name]))) for name in added]
+    for name in changed:
+        if networks[name].id in ("", attached[name].id):  # else the network was made anew and the old endpoint is dead
+            steps.append(Step(Disconnect(attached[name], target)))
+        steps.append(Step(Connect(networks[name], target, _mapping(wanted[name]))))
+    return [*steps, *(Step(Disconnect(attached[name], target)) for name in removed)]
+
+
+def wait_seconds(config: Config | None, condition: Condition) -> float:
+    """How long a condition may take: what the health check needs to fail for good, or half an hour to complete."""
+    if condition is Condition.COMPLETED:
+        return 1800.0
+    check = _mapping((config or {}).get("healthcheck"))
+
+    def seconds(key: str, default: float) -> float:
+        value = check.get(key)
+        return value / 10**9 if isinstance(value, int) else default
+
+    retries = check.get("retries")
+    tries = (retries if isinstance(retries, int) else 3) + 1
+    return seconds("start_period", 0.0) + tries * (seconds("interval", 30.0) + seconds("timeout", 30.0)) + 10.0
+
+
+def _mapping(value: object) -> Config:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,179 @@
+"""Images: which have to be pulled, built, tagged or taken away."""
+
+from __future__ import annotations
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.desired import ImageResource, PullPolicy
+from reconciler.model.observed import ObservedImage, normal_reference
+from reconciler.model.ownership import IMAGE_ADDRESS, IMAGE_CONTENT, IMAGE_PROJECT, Owner, owner_of
+from reconciler.model.plan import (
+    BuildImage,
+    Change,
+    FieldChange,
+    PullImage,
+    Reason,
+    RemoveImage,
+    Step,
+    TagImage,
+    Verb,
+)
+from reconciler.planning.decide import Difference, Situation, decide
+from reconciler.planning.world import World, fingerprint_objects
+
+_BUILD_TAG = "reconciler-"
+
+
+def build_tag(reference: str, content: str) -> str:
+    """The second tag of a build, which names its content.
+
+    Labels alone cannot tell a build of ours: a `docker commit` of a container inherits them. This tag is on nothing
+    but what we built, so what does not carry it is never removed.
+    """
+    repository = normal_reference(reference).rpartition(":")[0]
+    return f"{repository}:{_BUILD_TAG}{content[:12]}"
+
+
+def plan_image(world: World, resource: ImageResource) -> Change | None:
+    change = _plan_build(world, resource) if resource.build is not None else _plan_pull(world, resource)
+    if change is None:
+        return None
+    return change._replace(relies_on=fingerprint_objects([world.image(resource.reference)]))
+
+
+# --- pulled --------------------------------------------------------------------------------------------------------
+
+
+def _plan_pull(world: World, resource: ImageResource) -> Change | None:
+    image, reference = world.image(resource.reference), resource.reference
+    step = Step(PullImage(reference, resource.platform))
+    if image is None:
+        if resource.pull_policy is PullPolicy.NEVER:
+            note = f"the image {reference} is not on the engine and its pull_policy is never; load or build it, or allow a pull"
+            return Change(resource.address, Verb.BLOCKED, Reason.ABSENT, note=note)
+        return Change(resource.address, Verb.CREATE, Reason.ABSENT, steps=(step,))
+    if resource.address in world.request.replace:
+        return Change(resource.address, Verb.REPLACE, Reason.REQUESTED, steps=(step,))
+    newest = world.observed.registry.get(reference, "")
+    if newest and not any(item.endswith(f"@{newest}") for item in image.digests):
+        have = image.digests[0].partition("@")[2] if image.digests else image.id
+        field = FieldChange("digest", have, newest, Reason.IMAGE_CHANGED, "pull", shown=(have[:19], newest[:19]))
+        return Change(resource.address, Verb.REPLACE, Reason.IMAGE_CHANGED, (field,), (step,))
+    return None
+
+
+# --- built ---------------------------------------------------------------------------------------------------------
+
+
+def _plan_build(world: World, resource: ImageResource) -> Change | None:
+    image = world.image(resource.reference)
+    if not world.request.build:
+        if image is not None:
+            return None
+        note = f"the image {resource.reference} is not on the engine, and --no-build forbids building it"
+        return Change(resource.address, Verb.BLOCKED, Reason.ABSENT, note=note)
+    content = image.labels.get(IMAGE_CONTENT, "") if image is not None else ""
+    owner = _owner(world, resource, image)
+    difference = Difference.NONE if content == resource.content else Difference.REPLACEMENT
+    if resource.address in world.request.replace and owner is Owner.OURS:
+        difference = Difference.REPLACEMENT
+    row = decide(Situation(Kind.IMAGE, owner=owner, difference=difference))
+    if row.verb is None:
+        return None
+    if row.verb is Verb.BLOCKED:
+        note = f"{resource.reference}: {row.because}; choose another tag, or remove that one with `docker rmi {resource.reference}`"
+        return Change(resource.address, Verb.BLOCKED, row.reason or Reason.NAME_TAKEN, note=note)
+    fields = ()
+    if row.verb is Verb.REPLACE and content != resource.content:
+        shown = (content[:12], resource.content[:12])
+        fields = (FieldChange("build.content", content, resource.content, Reason.CONTENT_CHANGED, "build", shown=shown),)
+    reason = row.reason or (Reason.CONTENT_CHANGED if fields else Reason.REQUESTED)
+    return Change(resource.address, row.verb, reason, fields, (_build_step(world, resource),))
+
+
+def _owner(world: World, resource: ImageResource, image: ObservedImage | None) -> Owner | None:
+    """Whose the tag is. A build of ours for another resource of this project may be overwritten."""
+    del resource
+    return None if image is None else owner_of(Kind.IMAGE, image.labels, world.desired.project)[0]
+
+
+def _build_step(world: World, resource: ImageResource) -> Step:
+    assert resource.build is not None
+    own_tag = build_tag(resource.reference, resource.content)
+    earlier = world.images.get(own_tag)
+    if earlier is not None and resource.address not in world.request.replace:
+        return Step(TagImage(earlier.id, resource.reference))
+    labels = {
+        IMAGE_PROJECT: world.desired.project,
+        IMAGE_ADDRESS: str(resource.address),
+        IMAGE_CONTENT: resource.content,
+    }
+    return Step(BuildImage((resource.reference, own_tag), resource.build, resource.content, labels))
+
+
+# --- no longer wanted ----------------------------------------------------------------------------------------------
+
+
+def plan_image_removals(world: World) -> list[Change]:
+    """Builds whose resource has left the spec, and superseded builds that nothing uses but the last one."""
+    declared = {image.address: image for image in world.desired.images() if image.build is not None}
+    builds: dict[Address, list[ObservedImage]] = {}
+    for image in world.observed.images:
+        owner, address = owner_of(Kind.IMAGE, image.labels, world.desired.project)
+        if owner is Owner.OURS and address is not None and _own_tags(image):
+            builds.setdefault(address, []).append(image)
+    changes = []
+    for address, images in sorted(builds.items(), key=lambda pair: pair[0].sort_key):
+        unwanted = _superseded(world, declared[address], images) if address in declared else _unused(world, images)
+        steps = [Step(RemoveImage(tag, image.id)) for image in unwanted for tag in _removable_tags(world, image)]
+        if steps:
+            note = "superseded builds; the one before the current is kept" if address in declared else ""
+            changes.append(Change(address, Verb.REMOVE, Reason.ORPHAN, steps=tuple(steps), note=note, relies_on=fingerprint_objects(unwanted)))
+    return changes
+
+
+def _unused(world: World, images: list[ObservedImage]) -> list[ObservedImage]:
+    """Those that no container will use once this plan is done; for the others, a warning says who keeps them."""
+    unused = []
+    for image in images:
+        users = [item for item in world.observed.containers if item.image_id == image.id and not _goes(world, item)]
+        if users:
+            names = ", ".join(item.name for item in users)
+            world.warnings.append(f"image {(image.tags or (image.id,))[0]} has left the spec and is kept: {names} uses it")
+        else:
+            unused.append(image)
+    return unused
+
+
+def _goes(world: World, container: ObservedContainer) -> bool:
+    """Whether this plan removes a container, or replaces it by one of another image."""
+    owner, address = owner_of(Kind.CONTAINER, container.labels, world.desired.project)
+    if owner is not Owner.OURS or address is None:
+        return False
+    change = world.changes.get(address) or world.changes.get(address.whole) or world.changes.get(address._replace(index=1))
+    return change is not None and change.verb in (Verb.REMOVE, Verb.REPLACE)
+
+
+def _own_tags(image: ObservedImage) -> list[str]:
+    """The tags that name this very content; see `build_tag`."""
+    suffix = f":{_BUILD_TAG}{image.labels.get(IMAGE_CONTENT, '')[:12]}"
+    return [tag for tag in image.tags if tag.endswith(suffix)]
+
+
+def _removable_tags(world: World, image: ObservedImage) -> list[str]:
+    """Ours, and the one that the spec gave it in the same repository; a tag that somebody added keeps the image."""
+    own = _own_tags(image)
+    repositories = {tag.rpartition(":")[0] for tag in own}
+    wanted = {normal_reference(item.reference) for item in world.desired.images()}
+    given = [tag for tag in image.tags if tag not in own and tag.rpartition(":")[0] in repositories and tag not in wanted]
+    return [*given, *own]
+
+
+def _superseded(world: World, resource: ImageResource, images: list[ObservedImage]) -> list[ObservedImage]:
+    change = world.changes.get(resource.address)
+    current = world.image(resource.reference)
+    used = {container.image_id for container in world.observed.containers}
+    old = [image for image in images if image is not current and image.labels.get(IMAGE_CONTENT) != resource.content]
+    old.sort(key=lambda image: (-image.created, image.id))
+    # Where this plan builds a new one, today's becomes the one to go back to.
+    kept = 0 if change is not None and change.verb is Verb.REPLACE else 1
+    return [image for image in old[kept:] if image.id not in used]

@@ -1,0 +1,142 @@
+"""Networks and volumes: what differs, and the change that follows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.model.address import Kind
+from reconciler.model.desired import NetworkResource, VolumeResource
+from reconciler.model.observed import ObservedNetwork, ObservedVolume
+from reconciler.model.ownership import PRUNE, Owner, owner_labels, owner_of, parse_fingerprint
+from reconciler.model.plan import (
+    Change,
+    Connect,
+    CreateNetwork,
+    CreateVolume,
+    Disconnect,
+    FieldChange,
+    Reason,
+    Ref,
+    RemoveNetwork,
+    Step,
+    Verb,
+)
+from reconciler.model.values import Config
+from reconciler.planning.containers import weightiest
+from reconciler.planning.decide import Difference, Row, Situation, decide
+from reconciler.planning.diff import diff_config
+from reconciler.planning.expected import expected_settings, observed_settings
+from reconciler.planning.world import World, fingerprint_objects
+
+
+class _Verdict(NamedTuple):
+    row: Row
+    fields: tuple[FieldChange, ...]
+
+
+def plan_network(world: World, resource: NetworkResource) -> Change | None:
+    network = world.network(resource.name)
+    strangers = strangers_on(world, network) if network is not None else []
+    verdict = _judge(world, resource, Kind.NETWORK, network, strangers=bool(strangers))
+    if verdict.row.verb is None:
+        return None
+    relies_on = fingerprint_objects([network])
+    reason = verdict.row.reason or weightiest(verdict.fields)
+    create = CreateNetwork(resource.name, resource.config, owner_labels(world.desired.project, resource.address, resource.config))
+    if verdict.row.verb is Verb.BLOCKED:
+        note = _note(resource, "network", verdict.row, strangers)
+        return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
+    if network is None:
+        return Change(resource.address, Verb.CREATE, reason, (), (Step(create),), relies_on=relies_on)
+    steps, note = _replace_network(world, network, create)
+    return Change(resource.address, Verb.REPLACE, reason, verdict.fields, tuple(steps), note=note, relies_on=relies_on)
+
+
+def plan_volume(world: World, resource: VolumeResource) -> Change | None:
+    volume = world.volumes.get(resource.name)
+    verdict = _judge(world, resource, Kind.VOLUME, volume, strangers=False)
+    if verdict.row.verb is None:
+        return None
+    relies_on = fingerprint_objects([volume])
+    reason = verdict.row.reason or weightiest(verdict.fields)
+    if verdict.row.verb is Verb.BLOCKED:
+        note = _note(resource, "volume", verdict.row, [])
+        return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
+    labels = owner_labels(world.desired.project, resource.address, resource.config)
+    if resource.prune:
+        labels[PRUNE] = "true"
+    step = Step(CreateVolume(resource.name, resource.config, labels))
+    return Change(resource.address, Verb.CREATE, reason, (), (step,), relies_on=relies_on)
+
+
+def _judge(
+    world: World,
+    resource: NetworkResource | VolumeResource,
+    kind: Kind,
+    found: ObservedNetwork | ObservedVolume | None,
+    *,
+    strangers: bool,
+) -> _Verdict:
+    fields: list[FieldChange] = []
+    owner, difference, newer = None, Difference.NONE, False
+    if found is not None:
+        owner, _ = owner_of(kind, found.labels, world.desired.project)
+        made_from = parse_fingerprint(found.labels)
+        newer = owner is Owner.OURS and made_from.is_newer
+        expected = expected_settings(kind, resource.name, resource.config)
+        observed: Config = observed_settings(found.config)
+        if owner is Owner.NOBODY:
+            # What is used as it is may carry any labels: those of Compose, for one.
+            expected, observed = {**expected, "labels": {}}, {**observed, "labels": {}}
+        fields = diff_config(kind, expected, observed, resource.config, made_from)
+        difference = Difference.REPLACEMENT if fields else Difference.NONE
+        if resource.address in world.request.replace and kind is Kind.NETWORK:
+            difference = Difference.REPLACEMENT
+    situation = Situation(
+        kind=kind,
+        external=resource.external,
+        owner=owner,
+        newer=newer,
+        difference=difference,
+        adopt=resource.adopt,
+        strangers=strangers,
+    )
+    return _Verdict(decide(situation), () if resource.external else tuple(fields))
+
+
+def strangers_on(world: World, network: ObservedNetwork) -> list[str]:
+    """The members that are not this project's containers, by name."""
+    members = ((name, world.containers_by_id.get(member_id)) for member_id, name in network.members)
+    return [name for name, member in members if member is None or not world.is_ours(Kind.CONTAINER, member)]
+
+
+def _replace_network(world: World, network: ObservedNetwork, create: CreateNetwork) -> tuple[list[Step], str]:
+    """A network cannot be changed: its members leave it, it is made anew, and they join again as they were declared."""
+    old, new = Ref(network.name, network.id), Ref(network.name)
+    wanted = {item.name: item for item in world.desired.containers()}
+    leave, join = [], []
+    for member_id, name in network.members:
+        member = Ref(name, member_id)
+        leave.append(Step(Disconnect(old, member)))
+        resource = wanted.get(name)
+        endpoints = resource.config.get("networks") if resource is not None else None
+        if isinstance(endpoints, dict) and network.name in endpoints:
+            join.append(Step(Connect(new, member, endpoints[network.name])))
+    steps = [*leave, Step(RemoveNetwork(old)), Step(create), *join]
+    names = ", ".join(name for _, name in network.members)
+    return steps, f"{names} will be off this network for a moment" if names else ""
+
+
+def _note(resource: NetworkResource | VolumeResource, kind: str, row: Row, strangers: list[str]) -> str:
+    command = f"docker {kind} create {resource.name}"
+    if resource.external:
+        return f"the external {kind} {resource.name} does not exist; make it with `{command}`"
+    if row.reason is Reason.WOULD_LOSE_DATA:
+        return (
+            f"the volume {resource.name} cannot be changed, only replaced, which would lose what is in it; "
+            f"save its contents, remove it with `docker volume rm {resource.name}` and apply again"
+        )
+    if strangers:
+        return f"{row.because}: {', '.join(strangers)}; disconnect them first"
+    advice = "" if row.reason is Reason.OWNED_BY_OTHER else "; give this one another name, declare it external, or set adopt = true"
+    return f"a {kind} named {resource.name} exists: {row.because}{advice}"

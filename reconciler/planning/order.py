@@ -1,0 +1,148 @@
+"""Changes → the order in which they are done. Deterministic: the same changes always come out the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.observed import ObservedContainer
+from reconciler.model.plan import (
+    Change,
+    Connect,
+    CreateContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StartContainer,
+    Verb,
+)
+from reconciler.planning.world import World
+
+
+def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Fill in what each change comes after, and sort."""
+    by_address = {(change.address, change.verb is Verb.REMOVE): change for change in changes}
+    after: dict[tuple[Address, bool], set[tuple[Address, bool]]] = {key: set() for key in by_address}
+    for key, change in by_address.items():
+        for other in _prerequisites(world, change, by_address):
+            if other != key and other in by_address and not _reaches(after, other, key):
+                after[key].add(other)
+    ordered = _sort(by_address, after)
+    return tuple(by_address[key]._replace(after=_addresses(after[key])) for key in ordered)
+
+
+def _addresses(keys: set[tuple[Address, bool]]) -> tuple[Address, ...]:
+    return tuple(sorted({address for address, _ in keys}, key=lambda address: address.sort_key))
+
+
+def _prerequisites(
+    world: World, change: Change, changes: Mapping[tuple[Address, bool], Change]
+) -> Iterable[tuple[Address, bool]]:
+    actions = [step.action for step in change.steps]
+    if any(isinstance(action, CreateContainer | StartContainer) for action in actions):
+        yield from _needs_of(world, change.address)
+        yield from _in_the_way(world, change, changes)
+    elif any(isinstance(action, Connect) for action in actions):
+        resource = world.desired.resources.get(change.address)
+        yield from ((need, False) for need in getattr(resource, "needs", ()))
+    if any(isinstance(action, RemoveNetwork | RemoveVolume | RemoveImage) for action in actions) and change.verb is Verb.REMOVE:
+        # What takes something away comes after everything that still may use it.
+        yield from (key for key in changes if key[0].kind is Kind.CONTAINER)
+    if change.verb is Verb.REMOVE and change.address.kind is Kind.CONTAINER:
+        yield from _dependents_of(world, change.address, changes)
+
+
+def _needs_of(world: World, address: Address) -> Iterable[tuple[Address, bool]]:
+    resource = next((item for item in world.desired.containers() if item.address == address), None)
+    if resource is None:
+        return
+    yield resource.image, False
+    yield from ((need, False) for need in resource.needs)
+    for dependency in resource.depends_on:
+        for instance in world.instances.get(dependency.address, ()):
+            yield instance.address, False
+
+
+def _dependents_of(
+    world: World, address: Address, changes: Mapping[tuple[Address, bool], Change]
+) -> Iterable[tuple[Address, bool]]:
+    """What is removed goes after what depends on it."""
+    for resource in world.desired.containers():
+        if any(dependency.address == address.whole for dependency in resource.depends_on):
+            yield from (key for key in changes if key == (resource.address, True))
+
+
+def _in_the_way(
+    world: World, change: Change, changes: Mapping[tuple[Address, bool], Change]
+) -> Iterable[tuple[Address, bool]]:
+    """Changes that give up a name or a host port that this one takes."""
+    resource = world.desired.resources.get(change.address)
+    names = {action.name for step in change.steps if isinstance(action := step.action, CreateContainer | RenameContainer)}
+    ports = _host_ports(getattr(resource, "config", {}).get("ports"))
+    for key, other in changes.items():
+        if other is change or key[0].kind is not Kind.CONTAINER:
+            continue
+        for container in world.owned_containers(key[0]):
+            keeps = _kept_ports(world, key)
+            if (container.name in names and _gives_up_name(world, key, container)) or ports & (_bound(container) - keeps):
+                yield key
+
+
+def _gives_up_name(world: World, key: tuple[Address, bool], container: ObservedContainer) -> bool:
+    return key[1] or getattr(world.desired.resources.get(key[0]), "name", "") != container.name
+
+
+def _kept_ports(world: World, key: tuple[Address, bool]) -> set[str]:
+    return set() if key[1] else _host_ports(getattr(world.desired.resources.get(key[0]), "config", {}).get("ports"))
+
+
+def _bound(container: ObservedContainer) -> set[str]:
+    return _host_ports((container.config or {}).get("ports"))
+
+
+def _host_ports(ports: object) -> set[str]:
+    """`4000/tcp` for each fixed host port, whatever the address: `0.0.0.0` and `127.0.0.1` exclude each other too."""
+    if not isinstance(ports, Mapping):
+        return set()
+    return {
+        f"{place.rpartition(':')[2]}/{port.partition('/')[2]}"
+        for port, places in ports.items()
+        for place in places
+        if place.rpartition(":")[2]
+    }
+
+
+def _reaches(after: Mapping[tuple[Address, bool], set[tuple[Address, bool]]], start: tuple[Address, bool], goal: tuple[Address, bool]) -> bool:
+    """Whether `goal` already has to come before `start`."""
+    seen, queue = set(), [start]
+    while queue:
+        key = queue.pop()
+        if key == goal:
+            return True
+        if key not in seen:
+            seen.add(key)
+            queue.extend(after[key])
+    return False
+
+
+def _sort(
+    changes: Mapping[tuple[Address, bool], Change], after: Mapping[tuple[Address, bool], set[tuple[Address, bool]]]
+) -> list[tuple[Address, bool]]:
+    """Prerequisites first; otherwise by kind and name, removals last and in the reverse order."""
+
+    def rank(key: tuple[Address, bool]) -> tuple[object, ...]:
+        kind, name, index = key[0].sort_key
+        return (1, -kind, name, index) if key[1] else (0, kind, name, index)
+
+    done: dict[tuple[Address, bool], None] = {}
+
+    def visit(key: tuple[Address, bool]) -> None:
+        if key not in done:
+            for other in sorted(after[key], key=rank):
+                visit(other)
+            done[key] = None
+
+    for key in sorted(changes, key=rank):
+        visit(key)
+    return list(done)

@@ -1,0 +1,191 @@
+"""The plan, top to bottom: what each declared resource needs, what has left the spec, in which order.
+
+Kinds are gone through in the order in which they are made, since what happens to an image or a network decides what
+happens to a container; containers after those whose namespaces they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.desired import ContainerResource, DesiredState, NetworkResource, VolumeResource
+from reconciler.model.observed import (
+    ObservedContainer,
+    ObservedNetwork,
+    ObservedState,
+    ObservedVolume,
+)
+from reconciler.model.ownership import PRUNE, Owner, parse_fingerprint
+from reconciler.model.plan import AUTHORED, Change, Plan, Reason, RemoveNetwork, RemoveVolume, Ref, Step, Verb
+from reconciler.planning.containers import plan_container
+from reconciler.planning.decide import Difference, Situation, decide
+from reconciler.planning.expand import remove_steps
+from reconciler.planning.images import plan_image, plan_image_removals
+from reconciler.planning.networks import plan_network, plan_volume, strangers_on
+from reconciler.planning.order import put_in_order
+from reconciler.planning.world import Object, Request, World, fingerprint_objects
+
+#: where the spec declares a field: (address, field path) → "file:line"
+Locate = Callable[[Address, str], str]
+
+
+def plan(desired: DesiredState, observed: ObservedState, request: Request = Request(), locate: Locate | None = None) -> Plan:
+    """What has to be done so that the engine holds what the spec declares."""
+    world = World(desired, observed, request)
+    for image in desired.images():
+        _note_change(world, plan_image(world, image))
+    for network in desired.networks():
+        _note_change(world, plan_network(world, network))
+    for volume in desired.volumes():
+        _note_change(world, plan_volume(world, volume))
+    for container in _donors_first(world):
+        _note_change(world, plan_container(world, container))
+    declared, removals = list(world.changes.values()), _removals(world)
+    for change in removals:
+        world.changes.setdefault(change.address, change)
+    removals += plan_image_removals(world)
+    changes = put_in_order(world, [*declared, *removals])
+    if request.targets:
+        changes = _only(changes, request.targets)
+    return _finish(world, changes, locate)
+
+
+def plan_destroy(desired: DesiredState, observed: ObservedState, request: Request) -> Plan:
+    """Everything that the project owns goes, in the reverse order; volumes only when asked."""
+    world = World(desired, observed, request)
+    nothing = desired._replace(resources={}, prune=request.volumes)
+    empty = World(nothing, observed, request)
+    removals = _removals(empty)
+    for change in removals:
+        empty.changes[change.address] = change
+    removals += plan_image_removals(empty)
+    # The order follows from what the spec declares, where it still does.
+    changes = put_in_order(world, removals)
+    if request.targets:
+        changes = _only(changes, request.targets)
+    return _finish(empty, changes, None)
+
+
+def drift_of(planned: Plan) -> Plan:
+    """The plan without what only the spec's author caused."""
+    kept = []
+    for change in planned.changes:
+        fields = tuple(field for field in change.fields if field.reason not in AUTHORED)
+        if change.fields and fields:
+            kept.append(change._replace(fields=fields))
+        elif not change.fields and change.reason not in AUTHORED | {Reason.REQUESTED}:
+            kept.append(change)
+    return planned._replace(changes=tuple(kept))
+
+
+def _note_change(world: World, change: Change | None) -> None:
+    if change is not None:
+        world.changes[change.address] = change
+
+
+def _donors_first(world: World) -> Iterable[ContainerResource]:
+    """Containers so that each stands behind those it depends on; cycles were refused with the spec."""
+    done: dict[Address, ContainerResource] = {}
+
+    def visit(resource: ContainerResource) -> None:
+        if resource.address in done:
+            return
+        for dependency in resource.depends_on:
+            for instance in world.instances.get(dependency.address, ()):
+                if instance.address != resource.address:
+                    visit(instance)
+        done[resource.address] = resource
+
+    for resource in sorted(world.desired.containers(), key=lambda item: item.address.sort_key):
+        visit(resource)
+    return done.values()
+
+
+# --- what has left the spec ----------------------------------------------------------------------------------------
+
+
+def _removals(world: World) -> list[Change]:
+    changes = []
+    for kind in (Kind.CONTAINER, Kind.NETWORK, Kind.VOLUME):
+        for address, objects in world.orphans(kind):
+            change = _remove(world, address, objects)
+            if change is not None:
+                changes.append(change)
+    return changes
+
+
+def _remove(world: World, address: Address, objects: list[Object]) -> Change | None:
+    strangers = _users(world, objects)
+    situation = Situation(
+        kind=address.kind,
+        declared=False,
+        owner=Owner.OURS,
+        newer=any(parse_fingerprint(item.labels).is_newer for item in objects),
+        strangers=bool(strangers),
+        prune=_may_prune(world, objects),
+    )
+    row = decide(situation)
+    if row.verb is None or row.reason is None:
+        return None
+    relies_on = fingerprint_objects(objects)
+    if row.verb is Verb.BLOCKED:
+        names = f": {', '.join(strangers)}" if strangers else ""
+        return Change(address, Verb.BLOCKED, row.reason, note=f"{row.because}{names}", relies_on=relies_on)
+    steps = [step for item in objects for step in _remove_object(item)]
+    note = "what is in it is lost" if address.kind is Kind.VOLUME else ""
+    return Change(address, row.verb, row.reason, steps=tuple(steps), note=note, relies_on=relies_on)
+
+
+def _users(world: World, objects: list[Object]) -> list[str]:
+    names = []
+    for item in objects:
+        if isinstance(item, ObservedNetwork):
+            names += strangers_on(world, item)
+        elif isinstance(item, ObservedVolume):
+            users = (world.containers.get(name) for name in item.users)
+            names += [user.name for user in users if user is not None and not world.is_ours(Kind.CONTAINER, user)]
+    return names
+
+
+def _may_prune(world: World, objects: list[Object]) -> bool:
+    return world.desired.prune or all(item.labels.get(PRUNE) == "true" for item in objects)
+
+
+def _remove_object(item: Object) -> list[Step]:
+    match item:
+        case ObservedContainer():
+            return remove_steps(item)
+        case ObservedNetwork():
+            return [Step(RemoveNetwork(Ref(item.name, item.id)))]
+        case ObservedVolume():
+            return [Step(RemoveVolume(item.name))]
+    return []
+
+
+# --- the rest ------------------------------------------------------------------------------------------------------
+
+
+def _only(changes: tuple[Change, ...], targets: tuple[Address, ...]) -> tuple[Change, ...]:
+    """The targets, and what they come after."""
+    by_address: dict[Address, Change] = {}
+    for change in changes:
+        by_address.setdefault(change.address, change)
+    wanted = {address for address in by_address if address in targets or address.whole in targets}
+    queue = list(wanted)
+    while queue:
+        for address in by_address[queue.pop()].after:
+            if address in by_address and address not in wanted:
+                wanted.add(address)
+                queue.append(address)
+    return tuple(change for change in changes if change.address in wanted)
+
+
+def _finish(world: World, changes: tuple[Change, ...], locate: Locate | None) -> Plan:
+    if locate is not None:
+        changes = tuple(
+            change._replace(fields=tuple(f._replace(source=locate(change.address, f.path)) for f in change.fields))
+            for change in changes
+        )
+    facts = world.facts
+    return Plan(world.desired.project, facts.id, facts.name, facts.api_text, changes, tuple(dict.fromkeys(world.warnings)))

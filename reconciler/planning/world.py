@@ -1,0 +1,140 @@
+"""What a plan is made from, indexed: one look at each side, and the changes decided so far."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.desired import ContainerResource, DesiredState
+from reconciler.model.observed import (
+    ObservedContainer,
+    ObservedImage,
+    ObservedNetwork,
+    ObservedState,
+    ObservedVolume,
+    normal_reference,
+)
+from reconciler.model.ownership import Owner, owner_of
+from reconciler.model.plan import Change, Verb
+from reconciler.model.values import digest
+
+Object: TypeAlias = ObservedContainer | ObservedNetwork | ObservedVolume | ObservedImage
+
+_SENSITIVE = re.compile(r"pass|secret|token|credential|private|api_?key|access_?key|auth|dsn", re.IGNORECASE)
+_SENSITIVE_VALUE = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
+
+
+class Request(NamedTuple):
+    """What a person asked for besides settling.
+
+    Attributes:
+        targets: plan only these and what they need; empty means everything.
+        replace: replace these even though nothing differs.
+        build: images may be built; otherwise those under their tags are used as they are.
+        volumes: `destroy` takes the volumes too.
+    """
+
+    targets: tuple[Address, ...] = ()
+    replace: tuple[Address, ...] = ()
+    build: bool = True
+    volumes: bool = False
+
+
+class World:
+    """Both sides with their indexes. `changes` grows while the planner goes through the kinds in order."""
+
+    def __init__(self, desired: DesiredState, observed: ObservedState, request: Request) -> None:
+        self.desired = desired
+        self.observed = observed
+        self.request = request
+        self.facts = observed.facts
+        self.changes: dict[Address, Change] = {}
+        self.warnings: list[str] = list(desired.warnings)
+        self.containers = {item.name: item for item in observed.containers}
+        self.containers_by_id = {item.id: item for item in observed.containers}
+        self.networks: dict[str, list[ObservedNetwork]] = {}
+        for network in observed.networks:
+            self.networks.setdefault(network.name, []).append(network)
+        self.volumes = {item.name: item for item in observed.volumes}
+        self.images_by_id = {item.id: item for item in observed.images}
+        self.images = {name: image for image in observed.images for name in (*image.tags, *image.digests, image.id)}
+        self.instances: dict[Address, list[ContainerResource]] = {}
+        for resource in desired.containers():
+            self.instances.setdefault(resource.address.whole, []).append(resource)
+        self._owned: dict[tuple[Kind, str, int], list[Object]] = {}
+        for kind, objects in self._kinds():
+            for item in objects:
+                owner, address = owner_of(kind, item.labels, desired.project)
+                if owner is Owner.OURS and address is not None:
+                    self._owned.setdefault(_identity(address), []).append(item)
+
+    def _kinds(self) -> Iterable[tuple[Kind, tuple[Object, ...]]]:
+        yield Kind.CONTAINER, self.observed.containers
+        yield Kind.NETWORK, self.observed.networks
+        yield Kind.VOLUME, self.observed.volumes
+        yield Kind.IMAGE, self.observed.images
+
+    def image(self, reference: str) -> ObservedImage | None:
+        """What a reference names on the engine."""
+        return self.images.get(normal_reference(reference)) or self.images.get(reference)
+
+    def network(self, name: str) -> ObservedNetwork | None:
+        """The network of this name; of twins (old engines allow them) ours first."""
+        twins = self.networks.get(name, [])
+        return min(twins, key=lambda item: (not self.is_ours(Kind.NETWORK, item), item.id), default=None)
+
+    def is_ours(self, kind: Kind, item: Object) -> bool:
+        return owner_of(kind, item.labels, self.desired.project)[0] is Owner.OURS
+
+    def owned_containers(self, address: Address) -> list[ObservedContainer]:
+        return [item for item in self._owned.get(_identity(address), []) if isinstance(item, ObservedContainer)]
+
+    def orphans(self, kind: Kind) -> list[tuple[Address, list[Object]]]:
+        """Objects of ours whose resource is not declared, by the address on their label."""
+        declared = {_identity(address) for address in self.desired.resources}
+        found = [
+            (Address(*key), objects) for key, objects in self._owned.items() if key[0] is kind and key not in declared
+        ]
+        return sorted(
+            ((_plain(address), objects) for address, objects in found), key=lambda pair: pair[0].sort_key
+        )
+
+    def will_change(self, address: Address) -> bool:
+        """Whether this plan makes the object of a resource anew (or makes it at all)."""
+        change = self.changes.get(address)
+        return change is not None and change.verb in (Verb.CREATE, Verb.REPLACE, Verb.ADOPT)
+
+
+def _identity(address: Address) -> tuple[Kind, str, int]:
+    """An instance by its number: what is not scaled is instance 1."""
+    return address.kind, address.name, address.index or 1
+
+
+def _plain(address: Address) -> Address:
+    """`container.web` for instance 1 of what is no longer declared."""
+    return Address(address.kind, address.name, 0 if address.index == 1 else address.index)
+
+
+def is_sensitive(path: str, value: object = "") -> bool:
+    """Whether a value under this path may be a secret and is not shown."""
+    named = path.startswith(("environment.", "build.args.")) and bool(_SENSITIVE.search(path))
+    return named or (isinstance(value, str) and bool(_SENSITIVE_VALUE.search(value)))
+
+
+def fingerprint_objects(objects: Iterable[Object | None]) -> str:
+    """A digest of what a plan relies on: identity, settings and state, without what moves by itself."""
+    seen: list[object] = []
+    for item in objects:
+        if isinstance(item, ObservedContainer):
+            seen.append([item.id, item.name, item.status, item.image_id, item.config, dict(item.network_ids)])
+        elif isinstance(item, ObservedNetwork):
+            seen.append([item.id, item.config, [list(member) for member in item.members]])
+        elif isinstance(item, ObservedVolume):
+            seen.append([item.name, item.config])
+        elif isinstance(item, ObservedImage):
+            seen.append([item.id, list(item.tags)])
+        else:
+            seen.append(None)
+    return digest(seen)[:16]

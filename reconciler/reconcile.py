@@ -1,0 +1,112 @@
+"""ONE PASS: load → observe → plan → check → execute → observe again.
+
+`reconciler plan` stops after `check`; `apply` runs all of it once; the loop runs it again and again. There is no
+second way through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import NamedTuple
+
+from reconciler.engine.interface import Engine
+from reconciler.engine.observe import observe
+from reconciler.errors import EngineError
+from reconciler.model.desired import ContainerResource, DesiredState, ImageResource, PullPolicy
+from reconciler.model.observed import ObservedState
+from reconciler.model.plan import Plan
+from reconciler.model.report import Report
+from reconciler.planning.check import check
+from reconciler.planning.planner import Locate, plan, plan_destroy
+from reconciler.planning.world import Request
+
+
+class Pass(NamedTuple):
+    """What one look came to."""
+
+    desired: DesiredState
+    observed: ObservedState
+    plan: Plan
+
+
+def look(desired: DesiredState, engine: Engine, request: Request = Request(), locate: Locate | None = None, cache: Path | None = None) -> Pass:
+    """Observe, plan and check. Changes nothing.
+
+    Args:
+        cache: where hashes of build contexts are kept between runs; None keeps none.
+
+    Raises:
+        SpecError: a build context cannot be read.
+        EngineError: the engine cannot be observed.
+        UnsafePlanError: a bug of ours.
+    """
+    if request.build:
+        desired = _with_content(desired, cache)
+    observed = observe(engine, desired.project, _adoptable(desired))
+    observed, warnings = _ask_registries(desired, observed, engine)
+    desired = desired._replace(warnings=(*desired.warnings, *warnings))
+    planned = plan(desired, observed, request, locate)
+    return Pass(desired, observed, check(planned, observed, may_lose_volumes=desired.prune))
+
+
+def look_destroy(desired: DesiredState, engine: Engine, request: Request) -> Pass:
+    """Like `look`, for taking everything down that the project owns."""
+    observed = observe(engine, desired.project)
+    planned = plan_destroy(desired, observed, request)
+    return Pass(desired, observed, check(planned, observed, may_lose_volumes=request.volumes))
+
+
+def act(
+    planned: Plan,
+    engine: Engine,
+    look_again: Callable[[], Pass],
+    notify: Callable[..., None] = lambda happening: None,
+    cancelled: Event | None = None,
+) -> Report:
+    """Execute a plan, then look again: what is still to do did not stick."""
+    from reconciler.apply.executor import execute
+
+    outcomes = execute(planned, engine, notify, cancelled)
+    return Report(outcomes, look_again().plan)
+
+
+def _adoptable(desired: DesiredState) -> frozenset[str]:
+    return frozenset(
+        resource.name for resource in desired.resources.values() if isinstance(resource, ContainerResource) and resource.adopt
+    )
+
+
+def _with_content(desired: DesiredState, cache: Path | None) -> DesiredState:
+    """The same, with what each build will read hashed."""
+    builds = [image for image in desired.images() if image.build is not None]
+    if not builds:
+        return desired
+    from reconciler.engine.context import digest
+
+    resources = dict(desired.resources)
+    for image in builds:
+        assert image.build is not None
+        resources[image.address] = image._replace(content=digest(image.build, cache))
+    return desired._replace(resources=resources)
+
+
+def _ask_registries(
+    desired: DesiredState, observed: ObservedState, engine: Engine
+) -> tuple[ObservedState, list[str]]:
+    """For images to be pulled always: the digest that the registry has now. One that cannot be asked is warned about."""
+    registry: dict[str, str] = {}
+    warnings: list[str] = []
+    for image in desired.images():
+        if not _is_asked_for(image) or observed.image_by_reference(image.reference) is None:
+            continue
+        try:
+            registry[image.reference] = engine.registry_digest(image.reference)
+        except EngineError as error:
+            warnings.append(f"{image.address}: the registry cannot be asked for a newer image, so the one here is kept: {error}")
+    return observed._replace(registry=registry), warnings
+
+
+def _is_asked_for(image: ImageResource) -> bool:
+    return image.build is None and image.pull_policy is PullPolicy.ALWAYS and "@" not in image.reference

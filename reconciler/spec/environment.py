@@ -1,0 +1,70 @@
+"""Variables of containers and builds: tables, lists with names taken from the environment, and env_file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import Problem
+from reconciler.model.forms import ENVIRONMENT
+from reconciler.model.values import Value
+from reconciler.spec.env_files import MAX_BYTES, parse_env_file
+from reconciler.spec.paths import absolute
+from reconciler.spec.problems import Keys
+from reconciler.spec.scope import REFUSED, Scope, Table
+from reconciler.spec.sources import UnreadableError, read_text
+
+
+def declare_variables(scope: Scope, keys: Keys, raw: Any) -> dict[str, str] | None:
+    """Values by name; a NAME alone in a list is taken from the environment. None after a complaint."""
+    found = len(scope.problems.found)
+    if isinstance(raw, list):
+        raw = [_from_environment(scope, (*keys, at), item) for at, item in enumerate(raw)]
+    variables = scope.declare(keys, ENVIRONMENT, raw)
+    for name in () if variables is REFUSED else variables:
+        if not name or "=" in name:
+            scope.problems.at(keys, f"{name!r} is not the name of a variable", "write NAME=value")
+    return None if len(scope.problems.found) > found else variables
+
+
+def _from_environment(scope: Scope, keys: Keys, item: str) -> str:
+    if "=" in item:
+        return item
+    value = scope.environment.get(item)
+    if value is None:
+        scope.problems.at(
+            keys, f"the variable {item} is not set", f"set it in the environment or in .env, or write {item}=value"
+        )
+    return f"{item}={value or ''}"
+
+
+def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Value] | None:
+    """`environment` over the files of `env_file`; None when neither is given, or after a complaint."""
+    if "environment" not in table and "env_file" not in table:
+        return None
+    variables: dict[str, Value] = {}
+    raw = table.get("env_file", [])
+    for at, entry in enumerate([raw] if isinstance(raw, str) else raw):
+        place = (*keys, "env_file", at) if isinstance(raw, list) else (*keys, "env_file")
+        variables.update(_read(scope, place, {"path": entry} if isinstance(entry, str) else entry))
+    declared = declare_variables(scope, (*keys, "environment"), table.get("environment", {}))
+    if declared is None:
+        return None
+    variables.update(declared)
+    return variables
+
+
+def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:
+    path = absolute(scope.directory, entry["path"], scope.environment)
+    shown = str(Path(scope.shown, entry["path"]))
+    if entry.get("required") is False and not Path(path).exists():
+        return {}
+    try:
+        text = read_text(path, MAX_BYTES)
+    except UnreadableError as error:
+        scope.problems.at(keys, f"the file {shown} {error}", error.hint)
+        return {}
+    variables, mistakes = parse_env_file(text, scope.environment.get)
+    for mistake in mistakes:
+        scope.problems.add(Problem(shown, mistake.line, 0, "", mistake.message, mistake.hint))
+    return variables

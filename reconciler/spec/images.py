@@ -1,0 +1,196 @@
+"""Images: those that are declared, and those that only a container names."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.desired import Build, ImageResource, Origin, PullPolicy
+from reconciler.model.forms import MAP
+from reconciler.model.observed import normal_reference
+from reconciler.spec.environment import declare_variables
+from reconciler.spec.naming import wrong_reference
+from reconciler.spec.paths import absolute, is_inside
+from reconciler.spec.problems import Keys
+from reconciler.spec.scope import REFUSED, Scope, Table
+
+_STRICTEST = (PullPolicy.NEVER, PullPolicy.MISSING, PullPolicy.ALWAYS)
+_REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/")
+
+
+class Images:
+    """The images of a project, by address, and how containers find them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.resources: dict[Address, ImageResource] = {}
+        self._by_reference: dict[str, Address] = {}
+        for name, table in scope.tables(Kind.IMAGE).items():
+            image = _declared(scope, name, table)
+            if image is not None:
+                self._add(image)
+
+    def _add(self, image: ImageResource) -> None:
+        reference = normal_reference(image.reference)
+        other = self._by_reference.setdefault(reference, image.address)
+        if other != image.address:
+            keys = (Kind.IMAGE.value, image.address.name)
+            self.scope.problems.at(
+                keys, f"image.{other.name} is called {image.reference!r} too", "give one of them another tag"
+            )
+            return
+        self.resources[image.address] = image
+
+    def of_container(self, name: str, table: Table) -> Address | None:
+        """The address of a container's image, which is added when nothing declares it; None after a complaint."""
+        reference, keys = table.get("image"), (Kind.CONTAINER.value, name, "image")
+        if reference is None:
+            return None
+        if reference in self.scope.tables(Kind.IMAGE):
+            self._refuse_pull_policy(name, table, reference)
+            return Address(Kind.IMAGE, reference)
+        wrong = wrong_reference(reference)
+        if wrong:
+            self.scope.problems.at(keys, wrong)
+            return None
+        declared = self._by_reference.get(normal_reference(reference))
+        if declared is not None and declared in self.resources and not self.resources[declared].implied:
+            self._refuse_pull_policy(name, table, declared.name)
+            return declared
+        if self._is_misspelt(reference, keys):
+            return None
+        return self._implied(name, table, reference)
+
+    def _refuse_pull_policy(self, name: str, table: Table, image: str) -> None:
+        if "pull_policy" in table:
+            keys = (Kind.CONTAINER.value, name, "pull_policy")
+            self.scope.problems.at(
+                keys, f"the image '{image}' is declared here and has its own", f"write it in [image.{image}]"
+            )
+
+    def _is_misspelt(self, reference: str, keys: Keys) -> bool:
+        """Whether a bare name looks like a declared image: pulling a stranger's image for it would be a trap."""
+        declared = self.scope.tables(Kind.IMAGE)
+        if not declared or any(mark in reference for mark in "/:@"):
+            return False
+        import difflib
+
+        meant = difflib.get_close_matches(reference, declared, n=1, cutoff=0.8)
+        if meant:
+            hint = f"did you mean '{meant[0]}'? If not, write '{reference}:latest'"
+            self.scope.problems.at(keys, f"there is no image '{reference}'", hint)
+        return bool(meant)
+
+    def _implied(self, name: str, table: Table, reference: str) -> Address:
+        address = Address(Kind.IMAGE, reference)
+        policy, platform = pull_policy(table.get("pull_policy", "missing")), table.get("platform", "")
+        known = self.resources.get(address)
+        if known is not None:
+            if known.platform != platform:
+                keys = (Kind.CONTAINER.value, name, "platform" if platform else "image")
+                message = f"{reference!r} is wanted for {platform or 'the default platform'} and for {known.platform or 'the default platform'}"
+                self.scope.problems.at(
+                    keys, message, "an engine holds one of them under a name; refer to one by its digest"
+                )
+            policy = max(policy, known.pull_policy, key=_STRICTEST.index)
+        origin = (
+            known.origin
+            if known
+            else Origin(self.scope.origin(Kind.CONTAINER, name).file, ("container", name, "image"))
+        )
+        self.resources[address] = ImageResource(address, reference, None, policy, platform, implied=True, origin=origin)
+        return address
+
+
+def pull_policy(text: str) -> PullPolicy:
+    """The policy; Compose's `if_not_present` is `missing`."""
+    return PullPolicy.MISSING if text == "if_not_present" else PullPolicy(text)
+
+
+def _declared(scope: Scope, name: str, table: Table) -> ImageResource | None:
+    keys: Keys = (Kind.IMAGE.value, name)
+    address, origin, platform = Address(Kind.IMAGE, name), scope.origin(Kind.IMAGE, name), table.get("platform", "")
+    if ("build" in table) == ("reference" in table):
+        if not any(scope.problems.is_broken((*keys, option)) for option in ("build", "reference")):
+            state = "both build and reference" if "build" in table else "neither build nor reference"
+            scope.problems.at(
+                keys, f"has {state}", 'write build = "./directory" to build it, or reference = "name:tag" to pull it'
+            )
+        return None
+    if "reference" in table:
+        if "tag" in table:
+            scope.problems.at(
+                (*keys, "tag"), "a tag is the name of an image that is built", "leave it out, or build the image"
+            )
+        wrong = wrong_reference(table["reference"])
+        if wrong:
+            scope.problems.at((*keys, "reference"), wrong)
+            return None
+        policy = pull_policy(table.get("pull_policy", "missing"))
+        return ImageResource(address, table["reference"], None, policy, platform, origin=origin)
+    if "pull_policy" in table:
+        scope.problems.at(
+            (*keys, "pull_policy"),
+            "it is built, not pulled",
+            "for fresh base images write build = { pull = true, ... }",
+        )
+    tag = table.get("tag", f"{scope.project}-{name}")
+    wrong = wrong_reference(tag, is_tag=True)
+    if wrong:
+        scope.problems.at((*keys, "tag") if "tag" in table else keys, wrong, 'give it a tag: tag = "name:version"')
+        return None
+    build = _build(scope, (*keys, "build"), table["build"], platform)
+    return None if build is None else ImageResource(address, tag, build, platform=platform, origin=origin)
+
+
+def _build(scope: Scope, keys: Keys, raw: Any, platform: str) -> Build | None:
+    table: dict[str, Any] = {"context": raw} if isinstance(raw, str) else raw
+    context = _context(scope, keys, table["context"])
+    if context is None:
+        return None
+    dockerfile = table.get("dockerfile", "Dockerfile")
+    wrong = _wrong_dockerfile(context, dockerfile)
+    if wrong:
+        scope.problems.at((*keys, "dockerfile") if "dockerfile" in table else keys, *wrong)
+    args = declare_variables(scope, (*keys, "args"), table.get("args", {}))
+    labels = scope.declare((*keys, "labels"), MAP, table.get("labels", {}))
+    if args is None or labels is REFUSED or wrong:
+        return None
+    scope.check_labels((*keys, "labels"), labels)
+    return Build(
+        context,
+        posixpath.normpath(dockerfile),
+        table.get("target", ""),
+        args,
+        labels,
+        table.get("platform", platform),
+        table.get("no_cache", False),
+        table.get("pull", False),
+    )
+
+
+def _context(scope: Scope, keys: Keys, raw: str) -> str | None:
+    place = (*keys, "context")
+    if _REMOTE.match(raw):
+        scope.problems.at(place, f"{raw!r} is not a directory", "clone it, and name the directory")
+        return None
+    context = absolute(scope.directory, raw, scope.environment)
+    if not Path(context).is_dir():
+        scope.problems.at(place, f"there is no directory {context}", "it is relative to the file it stands in")
+        return None
+    return context
+
+
+def _wrong_dockerfile(context: str, dockerfile: str) -> tuple[str, str] | None:
+    """(message, hint) unless a Dockerfile is a file inside its context: whatever it is would be sent to the engine."""
+    if not is_inside(context, dockerfile):
+        return (
+            f"the Dockerfile {dockerfile!r} is not inside the build context",
+            "write the path of a file in the context",
+        )
+    if not Path(context, dockerfile).is_file():
+        return f"there is no file {dockerfile!r} in the build context {context}", 'name it: dockerfile = "path"'
+    return None

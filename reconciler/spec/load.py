@@ -1,0 +1,94 @@
+"""A path → DesiredState. The one way in, and the only module that decides which files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler.errors import Problem, SpecError
+from reconciler.model.address import Kind
+from reconciler.model.desired import DesiredState
+from reconciler.spec.merge import Document, merge
+from reconciler.spec.naming import default_project, wrong_project
+from reconciler.spec.problems import Problems
+from reconciler.spec.resolve import resolve
+from reconciler.spec.scope import Scope
+from reconciler.spec.sources import read_dotenv, read_sources, spec_files
+from reconciler.spec.validated import is_marked, mark, marker_of
+
+
+def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
+    """The desired state of the project in a directory of *.toml files, or in one file.
+
+    Args:
+        path: as the user gave it; problems name files relative to it.
+        environment: variables for `${NAME}`; they win over the `.env` file beside the spec.
+
+    Raises:
+        SpecError: with every problem of every file.
+    """
+    problems = Problems()
+    names = spec_files(path, problems)
+    shown = path if path.is_dir() else path.parent
+    sources = read_sources(names, problems)
+    if not sources:
+        raise SpecError(problems.found)
+    variables = read_dotenv(shown, str(shown / ".env"), environment, problems)
+    document = merge(sources, variables.get, problems)
+    document = _validate(document, environment, problems)
+    directory = shown.absolute()
+    complete = len(sources) == len(names)
+    project = _project(document, directory.name, problems)
+    if complete and not any(document.get(kind.value) for kind in Kind):
+        hint = "declare an [image.*], [container.*], [network.*] or [volume.*]; to remove everything, use `reconciler destroy`"
+        problems.add(Problem(str(path), 0, 0, "", "declares nothing", hint))
+    scope = Scope(project, str(directory), str(shown), variables, document, problems, complete)
+    state = resolve(scope, tuple(source.name for source in sources))
+    if problems:
+        raise SpecError(problems.found)
+    return state
+
+
+def _validate(document: Document, environment: Mapping[str, str], problems: Problems) -> Document:
+    """The document without what is broken; its structure is checked unless it was found valid before."""
+    marker = marker_of(document, environment)
+    if problems.broken or not is_marked(marker):
+        from reconciler.spec.documents import check_structure  # loads pydantic: as long as all the rest takes
+
+        if check_structure(document, problems) and not problems:
+            mark(marker)
+    return _without_broken(document, problems) if problems.broken else document
+
+
+def _without_broken(document: Document, problems: Problems) -> Document:
+    """What is left can be resolved, so that mistakes of later stages are found in the same run."""
+    kept: Document = {}
+    for section, table in document.items():
+        if problems.is_broken((section,)) or not isinstance(table, dict):
+            continue
+        if section == "project":
+            kept[section] = {key: value for key, value in table.items() if not problems.is_broken((section, key))}
+            continue
+        kept[section] = {}
+        for name, resource in table.items():
+            options = resource if isinstance(resource, dict) and not problems.is_broken((section, name)) else {}
+            kept[section][name] = {
+                key: value for key, value in options.items() if not problems.is_broken((section, name, key))
+            }
+    return kept
+
+
+def _project(document: Document, directory: str, problems: Problems) -> str:
+    declared = document.get("project", {}).get("name")
+    if declared is not None:
+        wrong = wrong_project(declared)
+        if wrong:
+            problems.at(
+                ("project", "name"), wrong, f"write {default_project(declared)!r}" if default_project(declared) else ""
+            )
+        return str(declared)
+    project = default_project(directory)
+    if not project:
+        message = f"the name of the directory, {directory!r}, makes no project name"
+        problems.add(Problem("", 0, 0, "project.name", message, 'write [project] name = "..."'))
+    return project

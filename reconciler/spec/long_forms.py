@@ -1,0 +1,115 @@
+"""The long (table) forms of values, as pydantic models: ports, mounts, endpoints, health checks, builds, …"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.spec.toml_types import (
+    MAP,
+    SCALAR,
+    TEXT_OR_INTEGER,
+    TEXT_OR_TEXTS,
+    TEXTS,
+    list_of,
+    needed,
+    option,
+    table,
+    table_of,
+)
+
+# fmt: off
+ULIMIT = table("Ulimit",
+    soft=needed(int, "What the process has at first; it may raise it up to `hard`.", 1024),
+    hard=needed(int, "The most it can have; -1 for no limit.", 2048),
+)
+PORT = table("Port",
+    target=needed(int, "The port in the container.", 80),
+    published=option(TEXT_OR_INTEGER, "The port, or range of ports, of the host; any free one when not given.", "4000"),
+    host_ip=option(str, "The address of the host; all of them when not given.", "127.0.0.1"),
+    protocol=option(Literal["tcp", "udp", "sctp"], "The protocol; tcp when not given.", "udp"),
+)
+_PROPAGATIONS = Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"]
+BIND = table("BindOptions",
+    propagation=option(_PROPAGATIONS, "Whether mounts made below it are seen on the other side.", "rslave"),
+    selinux=option(Literal["z", "Z"], "Relabel it for SELinux: z shared, Z private.", "z"),
+    create_host_path=option(bool, "Make the directory on the host when it is missing; true when not given.", example=False),
+)
+VOLUME = table("VolumeOptions",
+    nocopy=option(bool, "Leave a new volume empty instead of copying what the image has there.", example=True),
+    subpath=option(str, "Mount this directory of the volume.", "uploads"),
+)
+TMPFS = table("TmpfsOptions",
+    size=option(TEXT_OR_INTEGER, "Its size. Unit: bytes.", "64M"),
+    mode=option(TEXT_OR_INTEGER, "Its permissions, octal when a text.", "1777"),
+)
+MOUNT = table("Mount",
+    type=needed(Literal["volume", "bind", "tmpfs"], "What is mounted.", "bind"),
+    source=option(str, "A volume of the project, or a path of the host, relative to the spec.", "./conf"),
+    target=needed(str, "The absolute path in the container.", "/etc/api"),
+    read_only=option(bool, "Mount it read-only.", example=True),
+    bind=option(BIND, "Options of a bind mount.", {"propagation": "rslave"}),
+    volume=option(VOLUME, "Options of a volume.", {"nocopy": True}),
+    tmpfs=option(TMPFS, "Options of a tmpfs.", {"size": "64M"}),
+)
+ENDPOINT = table("Endpoint",
+    aliases=option(TEXTS, "Further names on this network; the container's own is always one.", ["api.internal"]),
+    ipv4_address=option(str, "A fixed IPv4 address.", "10.5.0.10"),
+    ipv6_address=option(str, "A fixed IPv6 address.", "2001:db8::10"),
+    mac_address=option(str, "A fixed MAC address.", "02:42:ac:11:00:02"),
+    priority=option(int, "Networks are attached highest priority first.", 100),
+)
+_RETRIES = Annotated[int, Field(ge=0, le=1_000_000)]
+HEALTHCHECK = table("Healthcheck",
+    test=option(TEXT_OR_TEXTS, "A shell command, or words that begin with CMD, CMD-SHELL or NONE.", ["CMD", "true"]),
+    interval=option(str, "Time between two checks. Unit: duration.", "30s"),
+    timeout=option(str, "How long one check may take. Unit: duration.", "5s"),
+    start_period=option(str, "How long failures do not count after the start. Unit: duration.", "10s"),
+    start_interval=option(str, "Time between two checks in the start period. Unit: duration.", "1s"),
+    retries=option(_RETRIES, "Failures in a row that make it unhealthy.", 3),
+    disable=option(bool, "Switch the image's health check off.", example=True),
+)
+LOGGING = table("Logging",
+    driver=option(str, "The logging driver.", "json-file"),
+    options=option(table_of(SCALAR), "Options of the driver.", {"max-size": "10m"}),
+)
+POOL = table("IpamPool",
+    subnet=needed(str, "The subnet, address/length.", "10.5.0.0/24"),
+    ip_range=option(str, "The part of it from which containers get addresses.", "10.5.0.128/25"),
+    gateway=option(str, "The gateway's address.", "10.5.0.1"),
+    aux_addresses=option(table_of(str), "Addresses that are in use elsewhere, by name.", {"router": "10.5.0.2"}),
+)
+IPAM = table("Ipam",
+    driver=option(str, "The driver that manages the addresses.", "default"),
+    options=option(table_of(SCALAR), "Options of the driver.", {"foo": "bar"}),
+    config=option(list_of(POOL), "The subnets.", [{"subnet": "10.5.0.0/24"}]),
+)
+CONDITION = Literal["started", "healthy", "completed", "service_started", "service_healthy", "service_completed_successfully"]
+DEPENDENCY = table("Dependency",
+    condition=option(CONDITION, "What the other container must have reached; started when not given.", "healthy"),
+)
+ENV_FILE = table("EnvFile",
+    path=needed(str, "The file, relative to the spec.", ".env.api"),
+    required=option(bool, "Whether it is a mistake when the file is missing; true when not given.", example=False),
+)
+BUILD = table("Build",
+    context=needed(str, "The directory that is sent to the engine, relative to the spec.", "./api"),
+    dockerfile=option(str, "The Dockerfile, a path inside the context.", "Dockerfile"),
+    target=option(str, "The stage to build.", "prod"),
+    args=option(MAP, "Build arguments, as a table or a list of NAME=value; a NAME alone is taken from your environment.", {"VERSION": "1.4"}),
+    labels=option(MAP, "Labels of the image. `reconciler.*` is reserved.", {"com.example.team": "shop"}),
+    platform=option(str, "The platform, os/architecture[/variant].", "linux/amd64"),
+    no_cache=option(bool, "Build every step anew.", example=True),
+    pull=option(bool, "Fetch newer base images first.", example=True),
+)
+_ORDER = Literal["auto", "start-first", "stop-first"]
+ROLLOUT = table("Rollout",
+    order=option(_ORDER, "Whether a replacement starts before its predecessor is stopped; auto: where nothing forbids it.", "start-first"),
+    timeout=option(str, "How long a replacement may take to become ready. Unit: duration.", "60s"),
+    on_failure=option(Literal["rollback", "keep", "stop"], "What becomes of a replacement that is not ready in time.", "rollback"),
+    ready_after=option(str, "How long it must run to be ready when it has no health check. Unit: duration.", "5s"),
+    drain=option(str, "How long both run before the predecessor is stopped. Unit: duration.", "10s"),
+    max_parallel=option(Annotated[int, Field(ge=1, le=500)], "How many instances are replaced at once.", 1),
+)
+# fmt: on

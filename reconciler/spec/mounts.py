@@ -1,0 +1,59 @@
+"""Mounts: names of volumes → names on the engine, relative paths → absolute ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.desired import VolumeResource
+from reconciler.model.structures import MOUNTS
+from reconciler.model.values import Value
+from reconciler.spec.paths import absolute
+from reconciler.spec.problems import Keys, nearest
+from reconciler.spec.scope import REFUSED, Scope, entry_of
+
+
+class Mounts(NamedTuple):
+    """`config` is the canonical option, `needs` the volumes of the project in it."""
+
+    config: dict[str, Value]
+    needs: frozenset[Address]
+
+
+def resolve_mounts(scope: Scope, name: str, raw: Any, volumes: Mapping[str, VolumeResource]) -> Mounts:
+    """The mounts of a container, with sources as the engine knows them."""
+    keys: Keys = (Kind.CONTAINER.value, name, "volumes")
+    mounts = scope.declare(keys, MOUNTS, raw)
+    resolved: dict[str, Value] = {}
+    needs = set()
+    for target, mount in {} if mounts is REFUSED else mounts.items():
+        source = mount.get("source")
+        resolved[target] = mount
+        if complaint := _misfit(mount):
+            scope.problems.at(entry_of(MOUNTS, raw, target, keys), *complaint)
+        elif mount["type"] == "bind":
+            resolved[target] = {**mount, "source": absolute(scope.directory, source, scope.environment)}
+        elif source and source in volumes:
+            resolved[target] = {**mount, "source": volumes[source].name}
+            if not volumes[source].external:
+                needs.add(volumes[source].address)
+        elif source and scope.complete:
+            scope.problems.at(entry_of(MOUNTS, raw, target, keys), *_unknown(source, volumes))
+    return Mounts(resolved, frozenset(needs))
+
+
+def _misfit(mount: Mapping[str, Any]) -> tuple[str, str] | None:
+    if mount["type"] == "bind" and not mount.get("source"):
+        return "a bind mount needs a source", 'write source = "./directory"'
+    if mount["type"] == "tmpfs" and mount.get("source"):
+        return "a tmpfs mount has no source", "leave source out"
+    if mount.get("propagation") and mount["type"] != "bind":
+        return "only bind mounts have a propagation", "leave it out"
+    return None
+
+
+def _unknown(source: str, volumes: Mapping[str, VolumeResource]) -> tuple[str, str]:
+    meant = nearest(source, volumes)
+    hint = f"declare it: [{Kind.VOLUME.value}.{source}], or write './{source}' for a directory beside the spec"
+    return f"there is no volume '{source}'", f"did you mean '{meant}'?" if meant else hint

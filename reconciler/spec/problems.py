@@ -1,0 +1,109 @@
+"""Collecting mistakes: every one of a run, each turned into a file, a line and a column only once there is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from reconciler.errors import Problem
+
+#: where a value stands in the document: ("container", "web", "ports", 0)
+Keys: TypeAlias = tuple[str | int, ...]
+
+#: A hostile file can hold a mistake in every byte; nobody reads more than this.
+MAX_PROBLEMS = 500
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Source(NamedTuple):
+    """One spec file: `name` as the user would write it, its text, and what TOML makes of it."""
+
+    name: str
+    text: str
+    document: dict[str, object]
+
+
+class Problems:
+    """The mistakes found so far, and the options they made unusable.
+
+    Later checks skip what is `broken`, so that one mistake is reported once.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self.broken: set[Keys] = set()
+        self._sources: dict[Keys, Source] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+    def declare(self, keys: Keys, source: Source) -> None:
+        """From now on, mistakes at `keys` or below are mistakes in this file."""
+        self._sources[keys] = source
+
+    def source_of(self, keys: Keys) -> Source | None:
+        return self._sources.get(keys[:2]) or self._sources.get(keys[:1])
+
+    def declared_in(self, keys: Keys) -> Source | None:
+        """The file that was declared for exactly these keys."""
+        return self._sources.get(keys)
+
+    def at(self, keys: Keys, message: str, hint: str = "") -> None:
+        """A mistake in the merged document; the option it is in counts as broken."""
+        self.within(self.source_of(keys), keys, message, hint)
+
+    def within(self, source: Source | None, keys: Keys, message: str, hint: str = "", *, breaks: bool = True) -> None:
+        """A mistake in one file, whatever the other files declare under the same keys."""
+        if breaks:
+            self.broken.add(keys[: option_depth(keys)])
+        if len(self.found) >= MAX_PROBLEMS:
+            return
+        line, column = 0, 0
+        if source is not None:
+            from reconciler.spec.locations import locate  # loads the parser that keeps positions
+
+            line, column = locate(source.text, keys)
+        self.add(Problem(source.name if source else "", line, column, path_text(keys), message, hint))
+
+    def add(self, problem: Problem) -> None:
+        if len(self.found) < MAX_PROBLEMS:
+            self.found.append(problem)
+
+    def is_broken(self, keys: Keys) -> bool:
+        """Whether a mistake was found in this option, or in the whole table it belongs to."""
+        return any(keys[:length] in self.broken for length in range(1, len(keys) + 1))
+
+
+def option_depth(keys: Keys) -> int:
+    """How many keys name an option: `project.name` has two, `container.web.ports` three."""
+    return 2 if keys[:1] == ("project",) else 3
+
+
+def path_text(keys: Iterable[str | int]) -> str:
+    """`container.web.ports[0]`; keys that TOML would quote are quoted."""
+    text = ""
+    for key in keys:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            shown = key if _BARE.fullmatch(key) else '"' + key.replace('"', '\\"') + '"'
+            text += f".{shown}" if text else shown
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that `word` was probably meant to be, or ""."""
+    import difflib  # only a mistake needs it
+
+    matches = difflib.get_close_matches(word[:100], list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else ""
+
+
+def suggest(word: str, known: Mapping[str, object] | Iterable[str], *, otherwise: str = "") -> str:
+    """A hint for an unknown word: the nearest known one, all of them, or `otherwise` when there are none."""
+    words = sorted(known)
+    meant = nearest(word, words)
+    if meant:
+        return f"did you mean '{meant}'?"
+    return f"known are {', '.join(words[:60])}" if words else otherwise

@@ -1,0 +1,111 @@
+"""What pydantic finds → keys of the document, words for a person, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel, Tag
+
+from reconciler.spec.compose_words import ELSEWHERE, NOT_YET
+from reconciler.spec.problems import Keys, nearest, suggest
+
+_MESSAGES = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "must be given",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "does not have the form os/architecture[/variant]",
+}
+
+
+class Finding(NamedTuple):
+    """One error of pydantic: its type, place, the value at fault, and what the type adds."""
+
+    type: str
+    place: tuple[str | int, ...]
+    value: Any
+    context: Mapping[str, Any]
+    message: str
+
+
+class Words(NamedTuple):
+    keys: Keys
+    message: str
+    hint: str
+
+
+def word(finding: Finding, root: type[BaseModel]) -> Words:
+    """The finding in our words."""
+    # Members of unions stand in the place as `<text>`, `<table>`; the document has no such key.
+    keys = tuple(part for part in finding.place if not (isinstance(part, str) and part.startswith("<")))
+    if finding.type == "extra_forbidden":
+        return _unknown(keys, _known_keys(finding.place[:-1], root))
+    if finding.type == "literal_error":
+        return _not_a_choice(keys, finding)
+    message = _MESSAGES.get(finding.type, finding.message).format_map(dict(finding.context))
+    return Words(keys, message, _quotes(message, finding.value))
+
+
+def _unknown(keys: Keys, known: list[str]) -> Words:
+    key = str(keys[-1])
+    table = str(keys[0]) if len(keys) == 3 else "" if len(keys) == 1 else "-"
+    what = "option" if len(keys) > 1 else "table"
+    message = f"unknown {what} '{key}'"
+    if key in ELSEWHERE.get(table, {}):
+        return Words(keys, message, ELSEWHERE[table][key])
+    if table == "container" and key in NOT_YET:
+        return Words(keys, f"Compose has '{key}', this program does not have it yet", "leave it out")
+    return Words(keys, message, suggest(key, known))
+
+
+def _not_a_choice(keys: Keys, finding: Finding) -> Words:
+    choices = [choice.strip("'") for choice in str(finding.context["expected"]).replace(" or ", ", ").split(", ")]
+    message = f"must be {', '.join(repr(choice) for choice in choices[:-1])} or {choices[-1]!r}"
+    meant = nearest(finding.value, choices) if isinstance(finding.value, str) else ""
+    return Words(keys, message, f"did you mean '{meant}'?" if meant else "")
+
+
+def _quotes(message: str, value: Any) -> str:
+    if isinstance(value, str):
+        if value in ("true", "false") and "true or false" in message:
+            return f"write {value} without quotes"
+        if value.lstrip("-").isdigit() and "number" in message:
+            return f"write {value} without quotes"
+        if value.lower() in ("yes", "no", "on", "off") and "true or false" in message:
+            return "write true or false, without quotes"
+        if message == "must be a list":
+            return "write it in brackets: [...]"
+    elif "a text" in message and not isinstance(value, list | dict):
+        return "write it in quotes"
+    return ""
+
+
+def _known_keys(place: tuple[str | int, ...], root: type[BaseModel]) -> list[str]:
+    """The keys of the table at `place`, found by walking down the types."""
+    annotation: Any = root
+    for part in place:
+        annotation = _below(annotation, part)
+    return sorted(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _below(annotation: Any, part: str | int) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation.model_fields[str(part)].annotation
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    members = get_args(annotation)
+    if isinstance(part, str) and part.startswith("<"):
+        return next(
+            m.__origin__
+            for m in members
+            if any(isinstance(t, Tag) and t.tag == part for t in getattr(m, "__metadata__", ()))
+        )
+    return members[-1] if get_origin(annotation) in (dict, list) else None
