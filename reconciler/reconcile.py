@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.engine.interface import Engine
 from reconciler.engine.observe import observe
@@ -20,7 +20,10 @@ from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
 from reconciler.planning.planner import Locate, plan, plan_destroy
-from reconciler.planning.world import Request
+from reconciler.planning.world import EVERYTHING, Request
+
+if TYPE_CHECKING:
+    from reconciler.apply.executor import Happening
 
 
 class Pass(NamedTuple):
@@ -31,7 +34,13 @@ class Pass(NamedTuple):
     plan: Plan
 
 
-def look(desired: DesiredState, engine: Engine, request: Request = Request(), locate: Locate | None = None, cache: Path | None = None) -> Pass:
+def look(
+    desired: DesiredState,
+    engine: Engine,
+    request: Request = EVERYTHING,
+    locate: Locate | None = None,
+    cache: Path | None = None,
+) -> Pass:
     """Observe, plan and check. Changes nothing.
 
     Args:
@@ -62,19 +71,21 @@ def act(
     planned: Plan,
     engine: Engine,
     look_again: Callable[[], Pass],
-    notify: Callable[..., None] = lambda happening: None,
+    notify: Callable[[Happening], None] | None = None,
     cancelled: Event | None = None,
 ) -> Report:
     """Execute a plan, then look again: what is still to do did not stick."""
-    from reconciler.apply.executor import execute
+    from reconciler.apply.executor import execute, ignore
 
-    outcomes = execute(planned, engine, notify, cancelled)
+    outcomes = execute(planned, engine, notify or ignore, cancelled)
     return Report(outcomes, look_again().plan)
 
 
 def _adoptable(desired: DesiredState) -> frozenset[str]:
     return frozenset(
-        resource.name for resource in desired.resources.values() if isinstance(resource, ContainerResource) and resource.adopt
+        resource.name
+        for resource in desired.resources.values()
+        if isinstance(resource, ContainerResource) and resource.adopt
     )
 
 
@@ -92,9 +103,7 @@ def _with_content(desired: DesiredState, cache: Path | None) -> DesiredState:
     return desired._replace(resources=resources)
 
 
-def _ask_registries(
-    desired: DesiredState, observed: ObservedState, engine: Engine
-) -> tuple[ObservedState, list[str]]:
+def _ask_registries(desired: DesiredState, observed: ObservedState, engine: Engine) -> tuple[ObservedState, list[str]]:
     """For images to be pulled always: the digest that the registry has now. One that cannot be asked is warned about."""
     registry: dict[str, str] = {}
     warnings: list[str] = []
@@ -104,7 +113,9 @@ def _ask_registries(
         try:
             registry[image.reference] = engine.registry_digest(image.reference)
         except EngineError as error:
-            warnings.append(f"{image.address}: the registry cannot be asked for a newer image, so the one here is kept: {error}")
+            warnings.append(
+                f"{image.address}: the registry cannot be asked for a newer image, so the one here is kept: {error}"
+            )
     return observed._replace(registry=registry), warnings
 
 

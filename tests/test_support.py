@@ -73,3 +73,12 @@ def test_golden_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     golden.golden(file, "one\n")
     with pytest.raises(pytest.fail.Exception, match=r"(?s)-one\n\+two"):
         golden.golden(file, "two\n")
+
+
+def test_the_command_line_runs_on_the_project(project: Project) -> None:
+    project.write("store.toml", "[volume.data]\n")
+    planned = project.run("plan", "--json").json()
+    assert (planned["project"], planned["summary"]["create"]) == (project.name, 1)
+    project.run("apply", "--yes")
+    assert project.run("plan", "--json").json()["changes"] == []
+    assert project.run("nonsense", check=False, path=None).code == 1

@@ -86,7 +86,14 @@ class Performer:
 
     def _perform_on_container(
         self,
-        action: CreateContainer | StartContainer | StopContainer | UnpauseContainer | RenameContainer | RemoveContainer | UpdateContainer | WaitContainer,
+        action: CreateContainer
+        | StartContainer
+        | StopContainer
+        | UnpauseContainer
+        | RenameContainer
+        | RemoveContainer
+        | UpdateContainer
+        | WaitContainer,
     ) -> tuple[str, ...]:
         engine = self._engine
         match action:
@@ -146,7 +153,9 @@ class Performer:
             if _reached(target.name, condition, state):
                 return
             if time.monotonic() >= deadline:
-                raise EngineRefusedError(f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}")
+                raise EngineRefusedError(
+                    f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}"
+                )
             if self._cancelled.wait(_POLL_SECONDS):
                 raise EngineRefusedError(f"stopped while waiting for {target.name}")
 
@@ -165,7 +174,10 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
     health = state.get("Health")
     status_text = health.get("Status") if isinstance(health, Mapping) else None
     if status_text is None and status == "running":
-        raise EngineRefusedError(f"{name} has no health check, so it never becomes healthy", hint="declare a healthcheck, or wait for `started`")
+        raise EngineRefusedError(
+            f"{name} has no health check, so it never becomes healthy",
+            hint="declare a healthcheck, or wait for `started`",
+        )
     if status_text == "unhealthy":
         raise EngineRefusedError(f"{name} is unhealthy{_health_log(state)}")
     return status_text == "healthy"

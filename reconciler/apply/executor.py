@@ -67,7 +67,9 @@ class _Run:
             self._by_address.setdefault(change.address, []).append(position)
         verbs = {str(change.address): change for change in plan.changes}
         self.performer = Performer(
-            engine, lambda address, line: notify(Happening(verbs[address].address, verbs[address].verb, "line", line)), cancelled
+            engine,
+            lambda address, line: notify(Happening(verbs[address].address, verbs[address].verb, "line", line)),
+            cancelled,
         )
         self.limits = {kind: BoundedSemaphore(count) for kind, count in LIMITS.items()}
         self.prerequisites = [self._positions(change) for change in plan.changes]
@@ -88,10 +90,15 @@ class _Run:
         return list(found.values())
 
 
+def ignore(happening: Happening) -> None:
+    """For those who do not want to be told."""
+    del happening
+
+
 def execute(
     plan: Plan,
     engine: Engine,
-    notify: Callable[[Happening], None] = lambda event: None,
+    notify: Callable[[Happening], None],
     cancelled: Event | None = None,
 ) -> tuple[Outcome, ...]:
     """Do everything the plan says; one outcome for each change, in the plan's order.
@@ -156,7 +163,8 @@ def _end(run: _Run, position: int, outcome: Outcome) -> None:
 
 
 def _perform(run: _Run, change: Change) -> Outcome:
-    began, warnings = time.monotonic(), []
+    began = time.monotonic()
+    warnings: list[str] = []
     undone: list[Step] = []
     run.notify(Happening(change.address, change.verb, "start"))
     status, message = Status.DONE, ""

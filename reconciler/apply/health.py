@@ -50,4 +50,8 @@ def _deadline(container: ObservedContainer) -> float:
         return value / 10**9 if isinstance(value, int) else default
 
     tries = int(settings.get("retries") or _RETRIES) + 1
-    return seconds("start_period", 0.0) + tries * (seconds("interval", _INTERVAL) + seconds("timeout", _TIMEOUT)) + _MARGIN_SECONDS
+    return (
+        seconds("start_period", 0.0)
+        + tries * (seconds("interval", _INTERVAL) + seconds("timeout", _TIMEOUT))
+        + _MARGIN_SECONDS
+    )

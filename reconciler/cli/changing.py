@@ -15,6 +15,7 @@ from reconciler.cli.documents import plan_document, print_json, report_document
 from reconciler.cli.render import NO_CHANGES, Painter, plan_text, report_text
 from reconciler.cli.session import cache_directory, load_spec, locator, make_request, open_engine
 from reconciler.errors import UsageError
+from reconciler.model.address import Address
 from reconciler.model.plan import Plan, RemoveVolume
 from reconciler.planning.world import Request
 from reconciler.reconcile import Pass, act, look, look_destroy
@@ -63,7 +64,9 @@ def _print_plan(options: argparse.Namespace, planned: Plan) -> None:
         return
     print(plan_text(planned, Painter()))
     if getattr(options, "out", None):
-        print(f"\nSaved to {options.out}; `reconciler apply {options.out}` carries it out if nothing has moved by then.")
+        print(
+            f"\nSaved to {options.out}; `reconciler apply {options.out}` carries it out if nothing has moved by then."
+        )
 
 
 # --- apply ---------------------------------------------------------------------------------------------------------
@@ -87,7 +90,7 @@ def apply(options: argparse.Namespace) -> int:
     return _carry_out(options, planned, engine, look_again, desired)
 
 
-def _addresses_of(keep: saved.SavedPlan | None, planned: Plan) -> tuple[object, ...]:
+def _addresses_of(keep: saved.SavedPlan | None, planned: Plan) -> tuple[Address, ...]:
     return tuple(change.address for change in planned.changes) if keep is not None else ()
 
 
@@ -98,8 +101,12 @@ def destroy(options: argparse.Namespace) -> int:
     request = Request(volumes=options.volumes)
     made = look_destroy(desired, engine, request)
     if not options.yes and not sys.stdin.isatty() and not made.plan.is_settled:
-        raise UsageError("destroy removes everything that this project owns\n    hint: add --yes to say that you mean it")
-    return _carry_out(options, made.plan, engine, lambda: look_destroy(desired, engine, request), desired, destroying=True)
+        raise UsageError(
+            "destroy removes everything that this project owns\n    hint: add --yes to say that you mean it"
+        )
+    return _carry_out(
+        options, made.plan, engine, lambda: look_destroy(desired, engine, request), desired, destroying=True
+    )
 
 
 def _carry_out(
@@ -122,7 +129,14 @@ def _carry_out(
         print_json(report_document(planned, report, error))
     elif planned.changes:
         text = report_text(report, Painter())
-        print("\n" + (text.replace("Settled. The engine matches the spec.", "Nothing of the project is left.") if destroying else text))
+        print(
+            "\n"
+            + (
+                text.replace("Settled. The engine matches the spec.", "Nothing of the project is left.")
+                if destroying
+                else text
+            )
+        )
     if error and not options.json:
         print(f"error: {error}", file=sys.stderr)
     return 0 if report.is_settled and not error else 1
@@ -130,12 +144,16 @@ def _carry_out(
 
 def _confirmed(options: argparse.Namespace, planned: Plan) -> bool:
     """Whether a person agrees. Where nobody can be asked, only the loss of a volume needs `--yes`."""
-    loses = [step.action.name for change in planned.changes for step in change.steps if isinstance(step.action, RemoveVolume)]
+    loses = [
+        step.action.name for change in planned.changes for step in change.steps if isinstance(step.action, RemoveVolume)
+    ]
     if options.yes:
         return True
     if not sys.stdin.isatty():
         if loses:
-            raise UsageError(f"this would remove volumes with what is in them: {', '.join(loses)}\n    hint: add --yes to say that you mean it")
+            raise UsageError(
+                f"this would remove volumes with what is in them: {', '.join(loses)}\n    hint: add --yes to say that you mean it"
+            )
         return True
     print("\nDo it? Only 'yes' is taken as a yes: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("yes", "y")

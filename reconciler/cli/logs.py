@@ -16,7 +16,11 @@ from reconciler.engine.interface import Engine
 def make_logger() -> structlog.typing.FilteringBoundLogger:
     """A logger for this process."""
     readable = sys.stderr.isatty()
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=use_colour(sys.stderr)) if readable else structlog.processors.JSONRenderer()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=use_colour(sys.stderr))
+        if readable
+        else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

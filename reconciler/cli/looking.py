@@ -58,7 +58,9 @@ def status(options: argparse.Namespace) -> int:
         )
     else:
         _print_table(lines)
-        print(f"\n{'Settled' if settled else 'Not settled: `reconciler plan` shows the difference'}; {'healthy' if healthy else 'not healthy'}.")
+        print(
+            f"\n{'Settled' if settled else 'Not settled: `reconciler plan` shows the difference'}; {'healthy' if healthy else 'not healthy'}."
+        )
     return 0 if settled and healthy else 2
 
 
@@ -81,10 +83,19 @@ def _lines(made: Pass) -> list[Line]:
         changes.setdefault(change.address, change)
     owned = _owned(made)
     lines = []
-    for address in sorted({*made.desired.resources, *(change.address for change in made.plan.changes)}, key=lambda a: a.sort_key):
-        change = changes.get(address)
-        sync = "in sync" if change is None else _SYNC.get(change.verb, "out of sync")
-        lines.append(_line(made, address, sync, owned.get((address.name, address.index or 1)) if address.kind is Kind.CONTAINER else None))
+    for address in sorted(
+        {*made.desired.resources, *(change.address for change in made.plan.changes)}, key=lambda a: a.sort_key
+    ):
+        found = changes.get(address)
+        sync = "in sync" if found is None else _SYNC.get(found.verb, "out of sync")
+        lines.append(
+            _line(
+                made,
+                address,
+                sync,
+                owned.get((address.name, address.instance or 1)) if address.kind is Kind.CONTAINER else None,
+            )
+        )
     return lines
 
 
@@ -93,7 +104,7 @@ def _owned(made: Pass) -> dict[tuple[str, int], ObservedContainer]:
     for container in made.observed.containers:
         owner, address = owner_of(Kind.CONTAINER, container.labels, made.desired.project)
         if owner is Owner.OURS and address is not None and not container.name.endswith((".next", ".prev")):
-            found[address.name, address.index or 1] = container
+            found[address.name, address.instance or 1] = container
     return found
 
 
@@ -101,11 +112,21 @@ def _line(made: Pass, address: Address, sync: str, container: ObservedContainer 
     resource = made.desired.resources.get(address)
     name = getattr(resource, "name", "") or getattr(resource, "reference", "")
     if container is not None:
-        return Line(address, sync, _health(container), container.since, container.image, container.published, container.name)
+        return Line(
+            address, sync, _health(container), container.since, container.image, container.published, container.name
+        )
     if address.kind is Kind.IMAGE:
         image = made.observed.image_by_reference(name) if name else None
         since = datetime.fromtimestamp(image.created, UTC).isoformat() if image is not None and image.created else ""
-        return Line(address, sync, "present" if image is not None else "absent", since, image.id[7:19] if image is not None else "", (), name)
+        return Line(
+            address,
+            sync,
+            "present" if image is not None else "absent",
+            since,
+            image.id[7:19] if image is not None else "",
+            (),
+            name,
+        )
     if address.kind is Kind.CONTAINER:
         return Line(address, sync, "absent", "", "", (), name)
     found = made.observed.network_by_name(name) if address.kind is Kind.NETWORK else made.observed.volume_by_name(name)
@@ -117,7 +138,11 @@ def _health(container: ObservedContainer) -> str:
     if container.status == "running":
         return container.health or "running"
     if container.status == "exited":
-        return "done" if container.exit_code == 0 and (container.config or {}).get("restart") in ("no", None) else f"exited ({container.exit_code})"
+        return (
+            "done"
+            if container.exit_code == 0 and (container.config or {}).get("restart") in ("no", None)
+            else f"exited ({container.exit_code})"
+        )
     return container.status
 
 
@@ -125,7 +150,8 @@ def _print_table(lines: list[Line]) -> None:
     painter = Painter()
     rows = [("RESOURCE", "SYNC", "HEALTH", "SINCE", "IMAGE", "PORTS")]
     rows += [
-        (clean(str(line.address)), line.sync, line.health, ago(line.since), clean(line.image), ", ".join(line.ports)) for line in lines
+        (clean(str(line.address)), line.sync, line.health, ago(line.since), clean(line.image), ", ".join(line.ports))
+        for line in lines
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for number, row in enumerate(rows):
@@ -173,10 +199,17 @@ def _find(options: argparse.Namespace, engine: Engine) -> list[tuple[ObservedCon
     found = []
     for container in observe(engine, project).containers:
         owner, address = owner_of(Kind.CONTAINER, container.labels, project)
-        if owner is Owner.OURS and address is not None and address.name == wanted.name and wanted.index in (0, address.index or 1):
+        if (
+            owner is Owner.OURS
+            and address is not None
+            and address.name == wanted.name
+            and wanted.instance in (0, address.instance or 1)
+        ):
             found.append((container, address))
     if not found:
-        raise UsageError(f"{options.address} of project {project} is not on the engine\n    hint: `reconciler status` lists what is")
+        raise UsageError(
+            f"{options.address} of project {project} is not on the engine\n    hint: `reconciler status` lists what is"
+        )
     return sorted(found, key=lambda pair: pair[1].sort_key)
 
 
@@ -187,10 +220,14 @@ def logs(options: argparse.Namespace) -> int:
     engine = open_engine(options)
     found = _find(options, engine)
     if options.follow and len(found) > 1:
-        raise UsageError(f"{options.address} has {len(found)} instances\n    hint: follow one of them, such as {options.address}[1]")
+        raise UsageError(
+            f"{options.address} has {len(found)} instances\n    hint: follow one of them, such as {options.address}[1]"
+        )
     since = _since(options.since)
     for container, _ in found:
-        chunks = engine.container_logs(container.id, follow=options.follow, tail=options.tail, timestamps=options.timestamps, since=since)
+        chunks = engine.container_logs(
+            container.id, follow=options.follow, tail=options.tail, timestamps=options.timestamps, since=since
+        )
         for stream, chunk in chunks:
             target = sys.stdout if stream == "stdout" else sys.stderr
             target.buffer.write(chunk)
@@ -211,7 +248,9 @@ def _since(text: str) -> str:
     try:
         return str(int(datetime.fromisoformat(text).timestamp()))
     except ValueError:
-        raise UsageError(f"--since takes a duration such as 10m or a time such as 2026-01-31T10:00:00, not {text!r}") from None
+        raise UsageError(
+            f"--since takes a duration such as 10m or a time such as 2026-01-31T10:00:00, not {text!r}"
+        ) from None
 
 
 def restart(options: argparse.Namespace) -> int:

@@ -38,7 +38,9 @@ def run(arguments: Sequence[str]) -> int:
         return _command(options.command)(options)
     except SpecError as error:
         count = len(error.problems)
-        print(f"{error}\n\n{count} problem{'s' if count != 1 else ''} in the spec; nothing was changed.", file=sys.stderr)
+        print(
+            f"{error}\n\n{count} problem{'s' if count != 1 else ''} in the spec; nothing was changed.", file=sys.stderr
+        )
         return 1
     except ReconcilerError as error:
         print(f"error: {chain(error)}", file=sys.stderr)
@@ -50,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)
         return 128 + signal.SIGINT
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours, told in words
+    except Exception as error:
         return _report_bug(error)
 
 

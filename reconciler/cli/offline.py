@@ -22,7 +22,9 @@ def validate(options: argparse.Namespace) -> int:
         for warning in desired.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         files, resources = len(desired.files), len(desired.resources)
-        print(f"{options.path} is valid: project {desired.project}, {_count(files, 'file')}, {_count(resources, 'resource')}.")
+        print(
+            f"{options.path} is valid: project {desired.project}, {_count(files, 'file')}, {_count(resources, 'resource')}."
+        )
         return 0
     try:
         desired = load_spec(options)

@@ -33,7 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
     def add(name: str, summary: str, *, path: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=summary)
         if path:
-            command.add_argument("path", nargs="?", default=DEFAULT_PATH, metavar="PATH", help="directory of *.toml files, or one file (default: specs)")
+            command.add_argument(
+                "path",
+                nargs="?",
+                default=DEFAULT_PATH,
+                metavar="PATH",
+                help="directory of *.toml files, or one file (default: specs)",
+            )
         _add_common(command, default=argparse.SUPPRESS)
         return command
 
@@ -41,7 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(command)
     command = add("plan", "show what apply would do; changes nothing")
     _add_json(command)
-    command.add_argument("--out", metavar="FILE", help="save the plan, to be applied later if nothing has moved by then")
+    command.add_argument(
+        "--out", metavar="FILE", help="save the plan, to be applied later if nothing has moved by then"
+    )
     command.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
     _add_selection(command)
     command = add("apply", "plan, ask when on a terminal, execute, look again")
@@ -68,8 +76,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser, default: object) -> None:
     """Accepted before and after the command."""
-    parser.add_argument("-H", "--host", default=default, metavar="URL", help="the engine: unix://, tcp:// or ssh:// (default: DOCKER_HOST, then the Docker context)")
-    parser.add_argument("-v", "--verbose", action="store_true", default=default or False, help="log every engine call that is made")
+    parser.add_argument(
+        "-H",
+        "--host",
+        default=default,
+        metavar="URL",
+        help="the engine: unix://, tcp:// or ssh:// (default: DOCKER_HOST, then the Docker context)",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", default=default or False, help="log every engine call that is made"
+    )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -81,18 +97,37 @@ def _add_yes(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--target", action="append", default=[], metavar="ADDRESS", help="only this resource and what it needs; may be repeated")
-    parser.add_argument("--replace", action="append", default=[], metavar="ADDRESS", help="replace it even though nothing differs; may be repeated")
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="only this resource and what it needs; may be repeated",
+    )
+    parser.add_argument(
+        "--replace",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="replace it even though nothing differs; may be repeated",
+    )
     parser.add_argument("--no-build", action="store_true", help="use the images present under their tags")
 
 
-def _add_on_container(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str) -> None:
+def _add_on_container(commands: argparse._SubParsersAction[_Parser], name: str, summary: str) -> None:
     command = commands.add_parser(name, help=summary, description=summary)
     command.add_argument("address", metavar="ADDRESS", help="such as container.web or container.web[2]")
-    command.add_argument("path", nargs="?", default=DEFAULT_PATH, metavar="PATH", help="the spec that declares it (default: specs)")
+    command.add_argument(
+        "path", nargs="?", default=DEFAULT_PATH, metavar="PATH", help="the spec that declares it (default: specs)"
+    )
     _add_common(command, default=argparse.SUPPRESS)
     if name == "logs":
         command.add_argument("-f", "--follow", action="store_true", help="go on as more is written")
         command.add_argument("-n", "--tail", default="all", metavar="LINES", help="only the last lines")
         command.add_argument("-t", "--timestamps", action="store_true", help="with the time of each line")
-        command.add_argument("--since", default="", metavar="TIME", help="only what came after a time, such as 10m or 2026-01-31T10:00:00")
+        command.add_argument(
+            "--since",
+            default="",
+            metavar="TIME",
+            help="only what came after a time, such as 10m or 2026-01-31T10:00:00",
+        )

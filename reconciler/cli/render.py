@@ -137,7 +137,11 @@ def did_not_stick(report: Report, painter: Painter) -> list[str]:
     """Changes that were carried out and are planned again all the same."""
     done = {outcome.address for outcome in report.outcomes if outcome.status is Status.DONE}
     again = [change for change in report.remaining.changes if change.address in done] if report.remaining else []
-    others = [c for c in report.remaining.changes if c.address not in {o.address for o in report.outcomes}] if report.remaining else []
+    others = (
+        [c for c in report.remaining.changes if c.address not in {o.address for o in report.outcomes}]
+        if report.remaining
+        else []
+    )
     lines = []
     for change in again:
         lines.append(painter.paint(f"did not stick: {change.address}", "31"))

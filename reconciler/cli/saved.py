@@ -76,7 +76,9 @@ def _decode(file: Path, document: dict[str, Any]) -> SavedPlan:
             replace=tuple(parse_address(text) for text in document["replace"]),
             build=bool(document["build"]),
         )
-        return SavedPlan(str(document["path"]), request, str(document["plan"]["engine"]["id"]), dict(document["digests"]))
+        return SavedPlan(
+            str(document["path"]), request, str(document["plan"]["engine"]["id"]), dict(document["digests"])
+        )
     except (KeyError, TypeError, ValueError):
         raise UsageError(f"{file} is a damaged plan file; plan again") from None
 

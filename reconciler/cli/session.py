@@ -31,7 +31,7 @@ def open_engine(options: argparse.Namespace) -> Engine:
     if options.verbose:
         from reconciler.cli.logs import LoggedEngine
 
-        return LoggedEngine(engine)  # type: ignore[return-value]
+        return LoggedEngine(engine)
     return engine
 
 
@@ -62,7 +62,7 @@ def _addresses(text: str, desired: DesiredState, *, removed: bool) -> list[Addre
     if address in desired.resources:
         return [address]
     instances = [item.address for item in desired.instances(address)] if address.kind is Kind.CONTAINER else []
-    if instances and (not address.index or instances == [address.whole]):
+    if instances and (not address.instance or instances == [address.whole]):
         return [*instances, address] if removed else instances
     if not removed:
         raise UsageError(f"{text} is not in the spec\n    hint: {_known(desired)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -107,7 +108,8 @@ class DockerEngine:
             silence=None if follow else 60.0,
             is_read=True,
         )
-        yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
+        with closing(chunks):
+            yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
 
     # --- writes: images ----------------------------------------------------------------------------------------
 
@@ -123,7 +125,8 @@ class DockerEngine:
             headers={"X-Registry-Auth": login} if login else {},
             silence=_PULL_SILENCE,
         )
-        follow_pull(read_lines(chunks, doing), reference, progress)
+        with closing(chunks):
+            follow_pull(read_lines(chunks, doing), reference, progress)
 
     def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
         from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
@@ -142,7 +145,8 @@ class DockerEngine:
             silence=_BUILD_SILENCE,
         )
         try:
-            follow_build(read_lines(chunks, doing), doing, progress)
+            with closing(chunks):
+                follow_build(read_lines(chunks, doing), doing, progress)
         except EngineRefusedError as error:
             if note := classic_builder_note(dockerfile):
                 raise EngineRefusedError(str(error), error.status, note) from error

@@ -29,7 +29,7 @@ from reconciler.model.values import canonical_text
 MOST_ENTRIES = 500_000
 MOST_BYTES = 16 * 1024**3
 _IGNORE_FILE = ".dockerignore"
-_ALWAYS_IGNORED = ".git\n"
+_ALWAYS_IGNORED = read_patterns(".git").patterns
 _BLOCK = 1024 * 1024
 _TAR_BLOCK = 512
 
@@ -157,15 +157,15 @@ def _ignore(build: Build, dockerfile: str) -> Ignore:
     root = Path(build.context)
     for file in (root / f"{dockerfile}.dockerignore", root / _IGNORE_FILE):
         try:
-            # The line in front of them can be taken back by any of them.
-            return read_patterns(_ALWAYS_IGNORED + file.read_text(encoding="utf-8-sig", errors="surrogateescape"))
+            # What is always ignored comes first, so that any of them can take it back.
+            return read_patterns(file.read_text(encoding="utf-8", errors="surrogateescape"), _ALWAYS_IGNORED)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise _unreadable(str(file), error) from error
         except ValueError as error:
             raise SpecError([Problem(str(file), 0, 0, "", str(error))]) from error
-    return read_patterns(_ALWAYS_IGNORED)
+    return Ignore(_ALWAYS_IGNORED)
 
 
 def _walk(root: str, ignore: Ignore, forced: set[str]) -> Iterator[Entry]:

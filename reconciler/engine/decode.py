@@ -96,7 +96,9 @@ def _since(state: Json) -> str:
 
 def _published(ports: Json) -> tuple[str, ...]:
     places = [
-        f"{place.get('HostIp') or ''}:{place.get('HostPort') or ''}->{port}" for port, bound in ports.items() for place in bound or ()
+        f"{place.get('HostIp') or ''}:{place.get('HostPort') or ''}->{port}"
+        for port, bound in ports.items()
+        for place in bound or ()
     ]
     return tuple(sorted(places))
 
@@ -119,7 +121,11 @@ def decode_listed_container(answer: Json) -> ObservedContainer:
         image=answer.get("Image") or "",
         network_ids={name: (endpoint or {}).get("NetworkID") or "" for name, endpoint in networks.items()},
         published=tuple(
-            sorted(f"{p.get('IP') or ''}:{p['PublicPort']}->{p['PrivatePort']}/{p.get('Type', 'tcp')}" for p in answer.get("Ports") or () if p.get("PublicPort"))
+            sorted(
+                f"{p.get('IP') or ''}:{p['PublicPort']}->{p['PrivatePort']}/{p.get('Type', 'tcp')}"
+                for p in answer.get("Ports") or ()
+                if p.get("PublicPort")
+            )
         ),
     )
 
@@ -147,7 +153,7 @@ def decode_listed_image(answer: Json) -> ObservedImage:
 def supplies(answer: Json) -> dict[str, Value]:
     """The options that an image adds to containers, from its inspect answer; those it says nothing of are left out."""
     config = {"Config": answer.get("Config") or {}}
-    supplied = {name: value for name, value in _read(_SUPPLIES, config).items() if value}
+    supplied: dict[str, Value] = {name: value for name, value in _read(_SUPPLIES, config).items() if value}
     volumes = (answer.get("Config") or {}).get("Volumes") or {}
     if volumes:
         supplied["volumes"] = {forms.declare_path(path) or "/": {"type": "volume"} for path in volumes}

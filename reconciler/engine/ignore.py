@@ -64,9 +64,13 @@ class Ignore:
         return any(text.startswith(f"{directory}/") for text in self._kept)
 
 
-def read_patterns(text: str) -> Ignore:
-    """Raises ValueError, with a message for a person, for a pattern that cannot be understood."""
-    patterns = []
+def read_patterns(text: str, first: Sequence[Pattern] = ()) -> Ignore:
+    """The patterns of an ignore file, behind those of `first`.
+
+    Raises:
+        ValueError: a pattern cannot be understood; the message tells its line.
+    """
+    patterns = list(first)
     for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         if raw.startswith("#") or not raw.strip():
             continue
@@ -108,7 +112,7 @@ def compile_pattern(pattern: str) -> _Match:
             compiled = re.compile(expression, re.DOTALL)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from None
-    return lambda path: compiled.match(path) is not None
+    return lambda path: compiled.fullmatch(path) is not None
 
 
 def _translate(pattern: str) -> tuple[str, str]:
@@ -147,4 +151,4 @@ def _translate(pattern: str) -> tuple[str, str]:
         else:
             kind = "regexp" if char in "[]" else kind
             parts.append(char)
-    return f"{''.join(parts)}\\Z", kind
+    return "".join(parts), kind

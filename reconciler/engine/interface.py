@@ -37,7 +37,9 @@ class Engine(Protocol):
         """The digest that the registry has for a reference now (`sha256:...`)."""
         ...
 
-    def container_logs(self, container_id: str, *, follow: bool, tail: str, timestamps: bool, since: str) -> Iterator[tuple[str, bytes]]:
+    def container_logs(
+        self, container_id: str, *, follow: bool, tail: str, timestamps: bool, since: str
+    ) -> Iterator[tuple[str, bytes]]:
         """Chunks of ("stdout" or "stderr", bytes)."""
         ...
 

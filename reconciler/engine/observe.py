@@ -36,7 +36,7 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     return ObservedState(
         facts=engine.facts(),
         images=tuple(_images(engine, used_images)),
-        networks=tuple(decode_network(network, members.get(network["Id"], ())) for network in engine.list_networks()),
+        networks=tuple(decode_network(network, _members(network, members)) for network in engine.list_networks()),
         volumes=tuple(decode_volume(volume, users.get(volume["Name"], ())) for volume in engine.list_volumes()),
         containers=tuple(sorted([*inspected.values(), *others], key=lambda container: (container.name, container.id))),
     )
@@ -62,14 +62,19 @@ def _images(engine: Engine, used: set[str]) -> Iterable[ObservedImage]:
 
 
 def _attachments(listed: list[Json]) -> tuple[dict[str, list[tuple[str, str]]], dict[str, list[str]]]:
-    """Who is attached: (id, name) of containers by network id, names of containers by volume name."""
+    """Who is attached: (id, name) of containers by network id or name, names of containers by volume name."""
     members: dict[str, list[tuple[str, str]]] = {}
     users: dict[str, list[str]] = {}
     for entry in listed:
         name = listed_name(entry)
-        for endpoint in ((entry.get("NetworkSettings") or {}).get("Networks") or {}).values():
-            members.setdefault((endpoint or {}).get("NetworkID") or "", []).append((entry["Id"], name))
+        for network, endpoint in ((entry.get("NetworkSettings") or {}).get("Networks") or {}).items():
+            # One that has never run has no id of the network yet, only its name.
+            members.setdefault((endpoint or {}).get("NetworkID") or network, []).append((entry["Id"], name))
         for mount in entry.get("Mounts") or ():
             if mount.get("Name"):
                 users.setdefault(mount["Name"], []).append(name)
     return members, users
+
+
+def _members(network: Json, attached: dict[str, list[tuple[str, str]]]) -> list[tuple[str, str]]:
+    return [*attached.get(network["Id"], ()), *attached.get(network["Name"], ())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -115,7 +115,7 @@ class Sdk:
         content: Iterator[bytes] | None = None,
         silence: float | None,
         is_read: bool = False,
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         """The answer to a POST (a GET with `is_read`) as it comes; `silence` is how many seconds may pass between parts.
 
         Errors as those of `post`, at any step; closing the iterator ends the call.

@@ -98,13 +98,12 @@ class Layers:
 
     def __init__(self, reference: str, progress: Progress) -> None:
         self._reference, self._progress = reference, progress
-        self._bytes: dict[str, tuple[int, int]] = {}
-        self._layers: set[str] = set()
-        self._done: set[str] = set()
-        self._told = -1
+        #: how much of each layer is there, from 0 to 1
+        self._parts: dict[str, float] = {}
+        self._told = 0
 
     def seen(self, event: Json) -> bool:
-        return str(event.get("id") or "") in self._layers
+        return str(event.get("id") or "") in self._parts
 
     def add(self, event: Json) -> None:
         layer, status = str(event.get("id") or ""), str(event.get("status") or "")
@@ -112,27 +111,29 @@ class Layers:
             self._progress(f"{self._reference}: {status.removeprefix('Status: ')}")
         if not layer or status.startswith("Pulling from"):
             return
-        self._layers.add(layer)
+        part = self._parts.setdefault(layer, 0.0)
         if status in ("Pull complete", "Already exists"):
-            self._done.add(layer)
-        detail = event.get("progressDetail")
-        if status == "Downloading" and isinstance(detail, dict) and isinstance(detail.get("total"), int):
-            self._bytes[layer] = (int(detail.get("current") or 0), max(int(detail["total"]), 0))
-        elif status in ("Download complete", "Pull complete") and layer in self._bytes:
-            self._bytes[layer] = (self._bytes[layer][1],) * 2
+            part = 1.0
+        elif status == "Downloading":
+            # Unpacking takes the rest; a layer must not seem done while it is not.
+            part = max(part, 0.9 * _fraction(event.get("progressDetail")))
+        self._parts[layer] = part
         self._tell()
 
     def _tell(self) -> None:
-        total = sum(size for _, size in self._bytes.values())
-        if not total:
-            return
-        percent = min(100 * sum(current for current, _ in self._bytes.values()) // total, 100)
-        # The total grows while layers are announced; a person should not see the figure fall.
-        if percent // self._STEP <= self._told:
-            return
-        self._told = percent // self._STEP
-        size = f"{total / 1e6:.1f} MB"
-        self._progress(f"{self._reference}: {len(self._done)} of {len(self._layers)} layers, {percent} % of {size}")
+        # Over layers, not bytes: the sizes of those that wait are not known, and the figure would fall.
+        percent = int(100 * sum(self._parts.values()) / len(self._parts))
+        if percent // self._STEP > self._told // self._STEP:
+            self._told = percent
+            done = sum(part == 1 for part in self._parts.values())
+            self._progress(f"{self._reference}: {percent} %, {done} of {len(self._parts)} layers done")
+
+
+def _fraction(detail: object) -> float:
+    current, total = (detail.get("current"), detail.get("total")) if isinstance(detail, dict) else (0, 0)
+    if not isinstance(current, int | float) or not isinstance(total, int | float) or total <= 0:
+        return 0.0
+    return min(max(current / total, 0.0), 1.0)
 
 
 def follow_build(events: Iterable[Json], doing: str, progress: Progress) -> str:

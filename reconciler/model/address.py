@@ -23,15 +23,15 @@ _SYNTAX = re.compile(r"(image|network|volume|container)\.(.+?)(?:\[(\d+)\])?")
 class Address(NamedTuple):
     """`container.web`, or `container.web[2]` for one instance of a scaled container.
 
-    `index` is 0 for a resource that is not scaled; instances count from 1.
+    `instance` is 0 for a resource that is not scaled; instances count from 1.
     """
 
     kind: Kind
     name: str
-    index: int = 0
+    instance: int = 0
 
     def __str__(self) -> str:
-        return f"{self.kind.value}.{self.name}" + (f"[{self.index}]" if self.index else "")
+        return f"{self.kind.value}.{self.name}" + (f"[{self.instance}]" if self.instance else "")
 
     @property
     def whole(self) -> Address:
@@ -40,7 +40,7 @@ class Address(NamedTuple):
 
     @property
     def sort_key(self) -> tuple[int, str, int]:
-        return _ORDER[self.kind], self.name, self.index
+        return _ORDER[self.kind], self.name, self.instance
 
 
 def parse_address(text: str) -> Address:

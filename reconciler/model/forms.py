@@ -173,8 +173,12 @@ def declare_signal(raw: str | int) -> str | None:
 def declare_restart(raw: str) -> str:
     """A restart policy: no, always, unless-stopped, on-failure or on-failure:TIMES."""
     name, _, times = raw.partition(":")
-    if name not in ("no", "always", "unless-stopped", "on-failure") or (times and (name != "on-failure" or not times.isdigit())):
-        raise ValueError(f"{raw!r} is not a restart policy; write 'no', 'always', 'unless-stopped', 'on-failure' or 'on-failure:3'")
+    if name not in ("no", "always", "unless-stopped", "on-failure") or (
+        times and (name != "on-failure" or not times.isdigit())
+    ):
+        raise ValueError(
+            f"{raw!r} is not a restart policy; write 'no', 'always', 'unless-stopped', 'on-failure' or 'on-failure:3'"
+        )
     return f"{name}:{int(times)}" if times and int(times) else name
 
 
@@ -248,7 +252,7 @@ def declare_ip(raw: str) -> str:
 
 def declare_hosts(raw: Mapping[str, Any] | list[str]) -> tuple[str, ...] | None:
     """`host:address`, from a list of `host:address` or `host=address`, or a table."""
-    pairs = set()
+    pairs: set[str] = set()
     if isinstance(raw, Mapping):
         for host, addresses in raw.items():
             pairs.update(f"{host}:{address}" for address in ([addresses] if isinstance(addresses, str) else addresses))
@@ -340,7 +344,10 @@ def read_devices(api: list[Mapping[str, Any]] | None) -> dict[str, Value]:
 
 def write_devices(value: Mapping[str, str]) -> list[dict[str, Any]]:
     pairs = ((path, *device.rpartition(":")[::2]) for path, device in sorted(value.items()))
-    return [{"PathOnHost": host, "PathInContainer": path, "CgroupPermissions": permissions} for path, host, permissions in pairs]
+    return [
+        {"PathOnHost": host, "PathInContainer": path, "CgroupPermissions": permissions}
+        for path, host, permissions in pairs
+    ]
 
 
 def declare_tmpfs(raw: str | list[str] | Mapping[str, str]) -> dict[str, Value]:

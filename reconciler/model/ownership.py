@@ -74,12 +74,14 @@ def fingerprint_text(kind: Kind, config: Config, *, in_place: bool) -> str:
 
 def parse_fingerprint(labels: Mapping[str, str]) -> Fingerprint:
     """Both labels of an object as one; foreign labels are untrusted, so nonsense reads as none."""
-    version, options = 0, {}
+    version = 0
+    options: dict[str, str] = {}
     for key in (FINGERPRINT, SETTINGS):
         number, _, rest = labels.get(key, "").partition(":")
         if number.isdigit() and len(number) < 9:
             version = max(version, int(number))
-            options.update(tuple(item.rpartition("=")[::2]) for item in rest.split(",") if "=" in item)
+            pairs = (item.rpartition("=") for item in rest.split(",") if "=" in item)
+            options.update({name: value for name, _, value in pairs})
     return Fingerprint(version, options)
 
 

@@ -19,7 +19,9 @@ from typing import Any
 from reconciler.model.forms import Form, declare_duration, declare_ip, declare_size, same, show_plain
 from reconciler.model.values import Value
 
-_PORT = re.compile(r"(?:(?:\[(?P<ip6>[0-9a-fA-F:]+)\]|(?P<ip>[^:]*)):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)(?:/(?P<protocol>\w+))?")
+_PORT = re.compile(
+    r"(?:(?:\[(?P<ip6>[0-9a-fA-F:]+)\]|(?P<ip>[^:]*)):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)(?:/(?P<protocol>\w+))?"
+)
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 
@@ -132,7 +134,9 @@ def _short_mount(raw: str) -> tuple[str, dict[str, Value]]:
         elif option == "nocopy":
             mount["nocopy"] = True
         elif option != "rw":
-            raise ValueError(f"{option!r} in {raw!r} is not a mount option; write ro, rw, z, Z, nocopy or a propagation")
+            raise ValueError(
+                f"{option!r} in {raw!r} is not a mount option; write ro, rw, z, Z, nocopy or a propagation"
+            )
     return target, mount
 
 
@@ -151,7 +155,11 @@ def _long_mount(raw: Mapping[str, Any]) -> tuple[str, dict[str, Value]]:
         "size": declare_size(tmpfs["size"]) if "size" in tmpfs else None,
         "mode": int(mode, 8) if isinstance(mode, str) else mode,
     }
-    return raw["target"], {key: value for key, value in mount.items() if value not in (None, False) or key == "create_host_path" and value is False}
+    return raw["target"], {
+        key: value
+        for key, value in mount.items()
+        if value not in (None, False) or (key == "create_host_path" and value is False)
+    }
 
 
 def declare_mounts(raw: list[Any]) -> dict[str, Value]:
@@ -211,7 +219,11 @@ def read_mounts(host: Mapping[str, Any], resolved: list[Mapping[str, Any]]) -> d
             del mount["propagation"]
         mounts[posixpath.normpath(target)] = _anonymous(mount)
     for api in host.get("Mounts") or ():
-        bind, volume, tmpfs = api.get("BindOptions") or {}, api.get("VolumeOptions") or {}, api.get("TmpfsOptions") or {}
+        bind, volume, tmpfs = (
+            api.get("BindOptions") or {},
+            api.get("VolumeOptions") or {},
+            api.get("TmpfsOptions") or {},
+        )
         mount = {
             "type": api["Type"],
             "source": api.get("Source") or None,
@@ -222,7 +234,9 @@ def read_mounts(host: Mapping[str, Any], resolved: list[Mapping[str, Any]]) -> d
             "size": tmpfs.get("SizeBytes") or None,
             "mode": tmpfs.get("Mode") or None,
         }
-        mounts[posixpath.normpath(api["Target"])] = _anonymous({key: value for key, value in mount.items() if value is not None})
+        mounts[posixpath.normpath(api["Target"])] = _anonymous(
+            {key: value for key, value in mount.items() if value is not None}
+        )
     for api in resolved:
         if api.get("Type") == "volume":
             mounts.setdefault(posixpath.normpath(api["Destination"]), {"type": "volume"})
@@ -238,7 +252,11 @@ def _anonymous(mount: dict[str, Value]) -> dict[str, Value]:
 
 def comparable_mount(mount: Mapping[str, Value]) -> dict[str, Value]:
     """Without what matters only at creation and cannot be seen afterwards."""
-    return {key: value for key, value in mount.items() if key != "create_host_path" and (key, value) != ("propagation", "rprivate")}
+    return {
+        key: value
+        for key, value in mount.items()
+        if key != "create_host_path" and (key, value) != ("propagation", "rprivate")
+    }
 
 
 # --- network endpoints ---------------------------------------------------------------------------------------------
@@ -298,7 +316,12 @@ def endpoint_body(endpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 # --- health checks -------------------------------------------------------------------------------------------------
 
-_HEALTH = {"interval": "Interval", "timeout": "Timeout", "start_period": "StartPeriod", "start_interval": "StartInterval"}
+_HEALTH = {
+    "interval": "Interval",
+    "timeout": "Timeout",
+    "start_period": "StartPeriod",
+    "start_interval": "StartInterval",
+}
 
 
 def declare_healthcheck(raw: Mapping[str, Any]) -> dict[str, Value]:
@@ -370,7 +393,12 @@ def _subnet(raw: str) -> str:
 def read_ipam(api: Mapping[str, Any] | None) -> dict[str, Value]:
     api = api or {}
     config = [
-        {"subnet": p["Subnet"], "gateway": (p.get("Gateway") or "").partition("/")[0], "ip_range": p.get("IPRange"), "aux_addresses": p.get("AuxiliaryAddresses")}
+        {
+            "subnet": p["Subnet"],
+            "gateway": (p.get("Gateway") or "").partition("/")[0],
+            "ip_range": p.get("IPRange"),
+            "aux_addresses": p.get("AuxiliaryAddresses"),
+        }
         for p in api.get("Config") or ()
         if p.get("Subnet")
     ]

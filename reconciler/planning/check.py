@@ -14,7 +14,9 @@ from reconciler.model.ownership import IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
     Change,
+    Connect,
     CreateContainer,
+    Disconnect,
     Plan,
     Ref,
     RemoveContainer,
@@ -22,12 +24,10 @@ from reconciler.model.plan import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
-    StopContainer,
-    UpdateContainer,
-    UnpauseContainer,
     StartContainer,
-    Connect,
-    Disconnect,
+    StopContainer,
+    UnpauseContainer,
+    UpdateContainer,
     Verb,
 )
 

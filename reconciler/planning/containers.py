@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from reconciler.model.address import Address, Kind
@@ -18,6 +19,7 @@ from reconciler.planning.expand import (
     PREVIOUS,
     Blueprint,
     create_steps,
+    declared_options,
     promote_steps,
     ref,
     remove_steps,
@@ -150,13 +152,20 @@ def _compare_objects(world: World, resource: ContainerResource, objects: Objects
 
 
 def _expand(
-    world: World, resource: ContainerResource, objects: Objects, comparison: Comparison, recovery: list[Step], verb: Verb
+    world: World,
+    resource: ContainerResource,
+    objects: Objects,
+    comparison: Comparison,
+    recovery: list[Step],
+    verb: Verb,
 ) -> Change:
     serving = objects.current or objects.predecessor
     promoted = objects.current is None and any(step.commits for step in recovery)
     blueprint = _blueprint(world, resource)
     if promoted:
-        return Change(resource.address, Verb.UPDATE, Reason.INTERRUPTED, comparison.fields, (*blueprint.waits, *recovery))
+        return Change(
+            resource.address, Verb.UPDATE, Reason.INTERRUPTED, comparison.fields, (*blueprint.waits, *recovery)
+        )
     if verb is Verb.ADOPT:
         serving = world.containers[resource.name]
     if serving is None:
@@ -166,20 +175,30 @@ def _expand(
     if verb in (Verb.REPLACE, Verb.ADOPT) or difference is Difference.REPLACEMENT:
         # A predecessor beside the current one is in the way of the next, so what is left over goes first.
         verb = Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
-        steps = [*recovery, *replace_steps(blueprint, serving)]
+        steps = [*recovery, *replace_steps(blueprint, serving, _carried_over(world, resource, serving))]
     elif any(field.path == "state" and field.forces == "replace" for field in comparison.fields):
         steps = [*recovery, *remove_steps(serving), *create_steps(blueprint)]
     else:
         verb = Verb.UPDATE
         networks = _network_refs(world, resource)
-        updates = update_steps(
-            resource, serving, comparison.fields, comparison.expected, comparison.observed, networks
-        )
+        updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
         # A current one that is not running yet is started before its predecessor goes.
         steps = [*updates, *recovery] if objects.current is not None else [*recovery, *updates]
         starts = any(field.path == "state" for field in comparison.fields)
         steps = [*blueprint.waits, *steps] if starts else steps
     return Change(resource.address, verb, weightiest(comparison.fields), comparison.fields, tuple(steps))
+
+
+def _carried_over(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, str]:
+    """The volumes nobody named that the successor takes over, by path: those of the image, and those still declared."""
+    image = world.images_by_id.get(serving.image_id)
+    if image is None or image.supplies is None:
+        return dict(serving.anonymous)
+    declared, supplied = resource.config.get("volumes"), image.supplies.get("volumes")
+    named = dict(declared) if isinstance(declared, Mapping) else {}
+    wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
+    wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in named}
+    return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
 
 
 # --- comparing -----------------------------------------------------------------------------------------------------
@@ -196,13 +215,17 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
     network_ids = {name: network.id for name in resource.networks if (network := world.network(name)) is not None}
     observed = observed_container(container, expected, network_ids)
-    fields = diff_config(Kind.CONTAINER, expected, observed, resource.config, made_from)
+    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
         fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]
     fields = [field for field in fields if field.path not in renewed]
     for option in renewed:
-        fields.append(FieldChange(option, observed.get(option), None, Reason.DEPENDENCY, "replace", shown=("(shared)", "(made anew)")))
+        fields.append(
+            FieldChange(
+                option, observed.get(option), None, Reason.DEPENDENCY, "replace", shown=("(shared)", "(made anew)")
+            )
+        )
     extra = (_image_field(world, resource, container), _state_field(resource, container))
     return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
 
@@ -254,9 +277,9 @@ def _unsupported(world: World, resource: ContainerResource) -> str:
     version, config = world.facts.api_version, resource.config
     needed = {name: BY_NAME[Kind.CONTAINER][name].since for name in config}
     check, mounts = config.get("healthcheck"), config.get("volumes")
-    if isinstance(check, dict) and "start_interval" in check:
+    if isinstance(check, Mapping) and "start_interval" in check:
         needed["healthcheck.start_interval"] = _SINCE["healthcheck.start_interval"]
-    if isinstance(mounts, dict) and any("subpath" in mount for mount in mounts.values()):  # type: ignore[operator]
+    if isinstance(mounts, Mapping) and any(isinstance(m, Mapping) and "subpath" in m for m in mounts.values()):
         needed["volumes.subpath"] = _SINCE["volumes.subpath"]
     missing = [f"{name} needs API {since[0]}.{since[1]}" for name, since in needed.items() if since > version]
     return f"{', '.join(missing)}; this engine speaks {world.facts.api_text}" if missing else ""
@@ -281,7 +304,11 @@ def _network_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
     refs = {}
     for name in resource.networks:
         network = world.network(name)
-        renewed = any(world.will_change(item) for item in resource.needs if item.kind is Kind.NETWORK and _named(world, item, name))
+        renewed = any(
+            world.will_change(item)
+            for item in resource.needs
+            if item.kind is Kind.NETWORK and _named(world, item, name)
+        )
         refs[name] = Ref(name, "" if network is None or renewed else network.id)
     return refs
 

@@ -47,8 +47,8 @@ def diff_config(
         before, after = observed.get(row.name), expected.get(row.name)
         if before == after:
             continue
-        for leaf in _leaves_of(row, before, after, declared, made_from):
-            changes.append(_field_change(row, leaf, declared, observed, made_from))
+        leaves = _leaves_of(row, before, after, declared, made_from)
+        changes += [_field_change(row, leaf, declared, observed, made_from) for leaf in leaves]
     return changes
 
 
@@ -92,7 +92,9 @@ def _field_change(row: Option, leaf: _Leaf, declared: Config, observed: Config, 
         reason=_reason(row, leaf, declared, observed, made_from),
         forces=_forces(row, leaf),
         sensitive=hidden,
-        shown=_show_hidden(leaf) if hidden else (show(row, leaf.path, leaf.observed), show(row, leaf.path, leaf.expected)),
+        shown=_show_hidden(leaf)
+        if hidden
+        else (show(row, leaf.path, leaf.observed), show(row, leaf.path, leaf.expected)),
     )
 
 
@@ -140,5 +142,10 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         return Reason.DRIFTED
     if row.cost in (Cost.REPLACE, Cost.DATA):
         return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
-    as_made = seen in (row.default, None) if then is None else (seen is not None and hash_option(seen) == then)
+    if then is None:
+        memory = observed.get("mem_limit")
+        unset = 2 * memory if row.name == "memswap_limit" and isinstance(memory, int) else row.default
+        as_made = seen in (unset, None)
+    else:
+        as_made = seen is not None and hash_option(seen) == then
     return Reason.SPEC_CHANGED if as_made else Reason.DRIFTED

@@ -45,6 +45,11 @@ def grace_seconds(config: Config | None) -> int:
     return period if isinstance(period, int) else DEFAULT_GRACE_SECONDS
 
 
+def declared_options(resource: ContainerResource) -> Config:
+    """The options of a container, its name with them: that too can be changed in place, and can drift."""
+    return {**resource.config, "container_name": resource.name}
+
+
 class Blueprint:
     """All that is needed to make one container: what the resource says, and what the world adds to it."""
 
@@ -76,7 +81,7 @@ class Blueprint:
             name=name,
             image=self.reference,
             config=config,
-            labels=owner_labels(self.project, resource.address, resource.config),
+            labels=owner_labels(self.project, resource.address, declared_options(resource)),
             networks=at_once,
             donors=self.donors,
             anonymous=anonymous,
@@ -95,12 +100,13 @@ def create_steps(blueprint: Blueprint) -> list[Step]:
     return [*blueprint.waits, *blueprint.make(name, {}), Step(StartContainer(Ref(name)), commits=True)]
 
 
-def replace_steps(blueprint: Blueprint, current: ObservedContainer) -> list[Step]:
+def replace_steps(blueprint: Blueprint, current: ObservedContainer, anonymous: Mapping[str, str]) -> list[Step]:
+    """Args: anonymous: volumes nobody named that the candidate takes over, by path."""
     name = blueprint.resource.name
     candidate = name + NEXT
     return [
         *blueprint.waits,
-        *blueprint.make(candidate, current.anonymous),
+        *blueprint.make(candidate, anonymous),
         *_retire_steps(current, name + PREVIOUS),
         *promote_steps(Ref(candidate), name),
         Step(RemoveContainer(ref(current))),
@@ -112,7 +118,9 @@ def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
     target, steps = ref(current), []
     policy = (current.config or {}).get("restart") or "no"
     if policy != "no":
-        steps.append(Step(UpdateContainer(target, {"restart": "no"}), undo=UpdateContainer(target, {"restart": policy})))
+        steps.append(
+            Step(UpdateContainer(target, {"restart": "no"}), undo=UpdateContainer(target, {"restart": policy}))
+        )
     if current.status == "paused":
         steps.append(Step(UnpauseContainer(target)))
     if current.status in _HELD_UP:

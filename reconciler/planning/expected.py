@@ -98,7 +98,9 @@ def _expect_networks(resource: ContainerResource, observed: ObservedContainer) -
     return resource.config.get("networks") or {}, current if current in resource.networks else primary
 
 
-def observed_container(observed: ObservedContainer, expected: Config, network_ids: Mapping[str, str]) -> dict[str, Value]:
+def observed_container(
+    observed: ObservedContainer, expected: Config, network_ids: Mapping[str, str]
+) -> dict[str, Value]:
     """The observed config with what says nothing taken out, so that it can be compared.
 
     Args:
@@ -106,7 +108,9 @@ def observed_container(observed: ObservedContainer, expected: Config, network_id
     """
     config = dict(observed.config or {})
     config["labels"] = foreign_labels(_mapping(config.get("labels")))  # type: ignore[arg-type]
-    config["volumes"] = {target: comparable_mount(_mapping(mount)) for target, mount in _mapping(config.get("volumes")).items()}
+    config["volumes"] = {
+        target: comparable_mount(_mapping(mount)) for target, mount in _mapping(config.get("volumes")).items()
+    }
     wanted = _mapping(expected.get("networks"))
     endpoints: dict[str, Value] = {}
     for name, endpoint in _mapping(config.get("networks")).items():
@@ -118,7 +122,9 @@ def observed_container(observed: ObservedContainer, expected: Config, network_id
     return config
 
 
-def _comparable_endpoint(endpoint: Mapping[str, Value], wanted: Mapping[str, Value], config: Mapping[str, Value]) -> dict[str, Value]:
+def _comparable_endpoint(
+    endpoint: Mapping[str, Value], wanted: Mapping[str, Value], config: Mapping[str, Value]
+) -> dict[str, Value]:
     """A MAC address is always there, so it counts only when asked for; some engines list the host name as an alias."""
     kept = {key: value for key, value in endpoint.items() if key != "mac_address" or "mac_address" in wanted}
     aliases, hostname = kept.get("aliases"), config.get("hostname")

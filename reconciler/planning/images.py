@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ImageResource, PullPolicy
-from reconciler.model.observed import ObservedImage, normal_reference
+from reconciler.model.observed import ObservedContainer, ObservedImage, normal_reference
 from reconciler.model.ownership import IMAGE_ADDRESS, IMAGE_CONTENT, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     BuildImage,
@@ -82,10 +82,12 @@ def _plan_build(world: World, resource: ImageResource) -> Change | None:
     if row.verb is Verb.BLOCKED:
         note = f"{resource.reference}: {row.because}; choose another tag, or remove that one with `docker rmi {resource.reference}`"
         return Change(resource.address, Verb.BLOCKED, row.reason or Reason.NAME_TAKEN, note=note)
-    fields = ()
+    fields: tuple[FieldChange, ...] = ()
     if row.verb is Verb.REPLACE and content != resource.content:
         shown = (content[:12], resource.content[:12])
-        fields = (FieldChange("build.content", content, resource.content, Reason.CONTENT_CHANGED, "build", shown=shown),)
+        fields = (
+            FieldChange("build.content", content, resource.content, Reason.CONTENT_CHANGED, "build", shown=shown),
+        )
     reason = row.reason or (Reason.CONTENT_CHANGED if fields else Reason.REQUESTED)
     return Change(resource.address, row.verb, reason, fields, (_build_step(world, resource),))
 
@@ -127,7 +129,16 @@ def plan_image_removals(world: World) -> list[Change]:
         steps = [Step(RemoveImage(tag, image.id)) for image in unwanted for tag in _removable_tags(world, image)]
         if steps:
             note = "superseded builds; the one before the current is kept" if address in declared else ""
-            changes.append(Change(address, Verb.REMOVE, Reason.ORPHAN, steps=tuple(steps), note=note, relies_on=fingerprint_objects(unwanted)))
+            changes.append(
+                Change(
+                    address,
+                    Verb.REMOVE,
+                    Reason.ORPHAN,
+                    steps=tuple(steps),
+                    note=note,
+                    relies_on=fingerprint_objects(unwanted),
+                )
+            )
     return changes
 
 
@@ -138,7 +149,9 @@ def _unused(world: World, images: list[ObservedImage]) -> list[ObservedImage]:
         users = [item for item in world.observed.containers if item.image_id == image.id and not _goes(world, item)]
         if users:
             names = ", ".join(item.name for item in users)
-            world.warnings.append(f"image {(image.tags or (image.id,))[0]} has left the spec and is kept: {names} uses it")
+            world.warnings.append(
+                f"image {(image.tags or (image.id,))[0]} has left the spec and is kept: {names} uses it"
+            )
         else:
             unused.append(image)
     return unused
@@ -149,7 +162,11 @@ def _goes(world: World, container: ObservedContainer) -> bool:
     owner, address = owner_of(Kind.CONTAINER, container.labels, world.desired.project)
     if owner is not Owner.OURS or address is None:
         return False
-    change = world.changes.get(address) or world.changes.get(address.whole) or world.changes.get(address._replace(index=1))
+    change = (
+        world.changes.get(address)
+        or world.changes.get(address.whole)
+        or world.changes.get(address._replace(instance=1))
+    )
     return change is not None and change.verb in (Verb.REMOVE, Verb.REPLACE)
 
 
@@ -164,7 +181,9 @@ def _removable_tags(world: World, image: ObservedImage) -> list[str]:
     own = _own_tags(image)
     repositories = {tag.rpartition(":")[0] for tag in own}
     wanted = {normal_reference(item.reference) for item in world.desired.images()}
-    given = [tag for tag in image.tags if tag not in own and tag.rpartition(":")[0] in repositories and tag not in wanted]
+    given = [
+        tag for tag in image.tags if tag not in own and tag.rpartition(":")[0] in repositories and tag not in wanted
+    ]
     return [*given, *own]
 
 

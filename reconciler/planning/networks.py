@@ -42,7 +42,9 @@ def plan_network(world: World, resource: NetworkResource) -> Change | None:
         return None
     relies_on = fingerprint_objects([network])
     reason = verdict.row.reason or weightiest(verdict.fields)
-    create = CreateNetwork(resource.name, resource.config, owner_labels(world.desired.project, resource.address, resource.config))
+    create = CreateNetwork(
+        resource.name, resource.config, owner_labels(world.desired.project, resource.address, resource.config)
+    )
     if verdict.row.verb is Verb.BLOCKED:
         note = _note(resource, "network", verdict.row, strangers)
         return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
@@ -138,5 +140,9 @@ def _note(resource: NetworkResource | VolumeResource, kind: str, row: Row, stran
         )
     if strangers:
         return f"{row.because}: {', '.join(strangers)}; disconnect them first"
-    advice = "" if row.reason is Reason.OWNED_BY_OTHER else "; give this one another name, declare it external, or set adopt = true"
+    advice = (
+        ""
+        if row.reason is Reason.OWNED_BY_OTHER
+        else "; give this one another name, declare it external, or set adopt = true"
+    )
     return f"a {kind} named {resource.name} exists: {row.because}{advice}"

@@ -46,7 +46,10 @@ def _prerequisites(
     elif any(isinstance(action, Connect) for action in actions):
         resource = world.desired.resources.get(change.address)
         yield from ((need, False) for need in getattr(resource, "needs", ()))
-    if any(isinstance(action, RemoveNetwork | RemoveVolume | RemoveImage) for action in actions) and change.verb is Verb.REMOVE:
+    if (
+        any(isinstance(action, RemoveNetwork | RemoveVolume | RemoveImage) for action in actions)
+        and change.verb is Verb.REMOVE
+    ):
         # What takes something away comes after everything that still may use it.
         yield from (key for key in changes if key[0].kind is Kind.CONTAINER)
     if change.verb is Verb.REMOVE and change.address.kind is Kind.CONTAINER:
@@ -78,14 +81,18 @@ def _in_the_way(
 ) -> Iterable[tuple[Address, bool]]:
     """Changes that give up a name or a host port that this one takes."""
     resource = world.desired.resources.get(change.address)
-    names = {action.name for step in change.steps if isinstance(action := step.action, CreateContainer | RenameContainer)}
+    names = {
+        action.name for step in change.steps if isinstance(action := step.action, CreateContainer | RenameContainer)
+    }
     ports = _host_ports(getattr(resource, "config", {}).get("ports"))
     for key, other in changes.items():
         if other is change or key[0].kind is not Kind.CONTAINER:
             continue
         for container in world.owned_containers(key[0]):
             keeps = _kept_ports(world, key)
-            if (container.name in names and _gives_up_name(world, key, container)) or ports & (_bound(container) - keeps):
+            if (container.name in names and _gives_up_name(world, key, container)) or ports & (
+                _bound(container) - keeps
+            ):
                 yield key
 
 
@@ -113,7 +120,11 @@ def _host_ports(ports: object) -> set[str]:
     }
 
 
-def _reaches(after: Mapping[tuple[Address, bool], set[tuple[Address, bool]]], start: tuple[Address, bool], goal: tuple[Address, bool]) -> bool:
+def _reaches(
+    after: Mapping[tuple[Address, bool], set[tuple[Address, bool]]],
+    start: tuple[Address, bool],
+    goal: tuple[Address, bool],
+) -> bool:
     """Whether `goal` already has to come before `start`."""
     seen, queue = set(), [start]
     while queue:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import ContainerResource, DesiredState, NetworkResource, VolumeResource
+from reconciler.model.desired import ContainerResource, DesiredState
 from reconciler.model.observed import (
     ObservedContainer,
     ObservedNetwork,
@@ -17,20 +17,22 @@ from reconciler.model.observed import (
     ObservedVolume,
 )
 from reconciler.model.ownership import PRUNE, Owner, parse_fingerprint
-from reconciler.model.plan import AUTHORED, Change, Plan, Reason, RemoveNetwork, RemoveVolume, Ref, Step, Verb
+from reconciler.model.plan import AUTHORED, Change, Plan, Reason, Ref, RemoveNetwork, RemoveVolume, Step, Verb
 from reconciler.planning.containers import plan_container
-from reconciler.planning.decide import Difference, Situation, decide
+from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
 from reconciler.planning.images import plan_image, plan_image_removals
 from reconciler.planning.networks import plan_network, plan_volume, strangers_on
 from reconciler.planning.order import put_in_order
-from reconciler.planning.world import Object, Request, World, fingerprint_objects
+from reconciler.planning.world import EVERYTHING, Object, Request, World, fingerprint_objects
 
 #: where the spec declares a field: (address, field path) → "file:line"
 Locate = Callable[[Address, str], str]
 
 
-def plan(desired: DesiredState, observed: ObservedState, request: Request = Request(), locate: Locate | None = None) -> Plan:
+def plan(
+    desired: DesiredState, observed: ObservedState, request: Request = EVERYTHING, locate: Locate | None = None
+) -> Plan:
     """What has to be done so that the engine holds what the spec declares."""
     world = World(desired, observed, request)
     for image in desired.images():
@@ -188,4 +190,6 @@ def _finish(world: World, changes: tuple[Change, ...], locate: Locate | None) ->
             for change in changes
         )
     facts = world.facts
-    return Plan(world.desired.project, facts.id, facts.name, facts.api_text, changes, tuple(dict.fromkeys(world.warnings)))
+    return Plan(
+        world.desired.project, facts.id, facts.name, facts.api_text, changes, tuple(dict.fromkeys(world.warnings))
+    )

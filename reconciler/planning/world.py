@@ -42,6 +42,10 @@ class Request(NamedTuple):
     volumes: bool = False
 
 
+#: nothing besides settling
+EVERYTHING = Request()
+
+
 class World:
     """Both sides with their indexes. `changes` grows while the planner goes through the kinds in order."""
 
@@ -97,9 +101,7 @@ class World:
         found = [
             (Address(*key), objects) for key, objects in self._owned.items() if key[0] is kind and key not in declared
         ]
-        return sorted(
-            ((_plain(address), objects) for address, objects in found), key=lambda pair: pair[0].sort_key
-        )
+        return sorted(((_plain(address), objects) for address, objects in found), key=lambda pair: pair[0].sort_key)
 
     def will_change(self, address: Address) -> bool:
         """Whether this plan makes the object of a resource anew (or makes it at all)."""
@@ -109,12 +111,12 @@ class World:
 
 def _identity(address: Address) -> tuple[Kind, str, int]:
     """An instance by its number: what is not scaled is instance 1."""
-    return address.kind, address.name, address.index or 1
+    return address.kind, address.name, address.instance or 1
 
 
 def _plain(address: Address) -> Address:
     """`container.web` for instance 1 of what is no longer declared."""
-    return Address(address.kind, address.name, 0 if address.index == 1 else address.index)
+    return Address(address.kind, address.name, 0 if address.instance == 1 else address.instance)
 
 
 def is_sensitive(path: str, value: object = "") -> bool:

@@ -56,7 +56,7 @@ def _endpoint(scope: Scope, keys: Keys, settings: Table, network: NetworkResourc
     try:
         endpoint = declare_endpoint(settings)
     except ValueError as error:
-        scope.problems.at(keys, str(error))
+        scope.problems.refused(keys, error)
         return {}
     declared = settings.get("aliases", [])
     if network.external and is_predefined(network.name):

@@ -1,32 +1,44 @@
-"""What holds between resources: no cycles, no name or port twice; and what an engine would refuse anyway."""
+"""What holds between all resources of a project: names are there once, numbers stay bearable, little is in vain."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, NetworkResource, VolumeResource
-from reconciler.model.structures import PORTS
-from reconciler.spec.problems import Keys
-from reconciler.spec.scope import Scope, entry_of
+from reconciler.spec.scope import Scope
 
-_WILDCARDS = {"": ".:", "0.0.0.0": ".", "::": ":"}  # noqa: S104 - nothing is bound here
+MAX_SCALE = 500
+MAX_INSTANCES = 2000
+#: Ranges are counted out port by port: a line of text must not become a million of them.
+MAX_PORTS = 2 * 65_536
 
-
-def check(
-    scope: Scope, containers: list[ContainerResource], networks: list[NetworkResource], volumes: list[VolumeResource]
-) -> None:
-    """Complain of what contradicts itself between the resources of a project."""
-    _check_cycles(scope, containers)
-    _check_names(scope, containers)
-    _check_names(scope, networks)
-    _check_names(scope, volumes)
-    _check_ports(scope, containers)
-    _check_addresses(scope, containers)
+_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 
 
-def _check_names(scope: Scope, resources: Iterable[ContainerResource | NetworkResource | VolumeResource]) -> None:
+def is_bearable(scope: Scope) -> bool:
+    """Whether the project asks for few enough instances and ports; complains if not."""
+    instances = ports = 0
+    for name, table in scope.tables(Kind.CONTAINER).items():
+        instances += min(max(table.get("scale", 1), 0), MAX_SCALE)
+        ports += sum(_width(item) for option in ("ports", "expose") for item in table.get(option, ()))
+        if instances > MAX_INSTANCES or ports > MAX_PORTS:
+            counted = f"{MAX_INSTANCES} containers" if instances > MAX_INSTANCES else f"{MAX_PORTS} ports"
+            scope.problems.at(
+                (Kind.CONTAINER.value, name), f"from here on the project has more than {counted}", "split the project"
+            )
+            return False
+    return True
+
+
+def _width(item: object) -> int:
+    text = " ".join(map(str, item.values())) if isinstance(item, Mapping) else str(item)
+    return 1 + sum(max(int(last) - int(first), 0) for first, last in _RANGE.findall(text))
+
+
+def check_names(scope: Scope, resources: Iterable[ContainerResource | NetworkResource | VolumeResource]) -> None:
+    """Complain of resources of one kind that would be the same object on the engine."""
     owners: dict[str, Address] = {}
     for resource in resources:
         other = owners.setdefault(resource.name, resource.address)
@@ -36,112 +48,12 @@ def _check_names(scope: Scope, resources: Iterable[ContainerResource | NetworkRe
             scope.problems.at((kind.value, name), message, "give one of them another name")
 
 
-def _check_cycles(scope: Scope, containers: list[ContainerResource]) -> None:
-    """Each cycle once, from the container that comes first in it. Not recursive: a chain may be long."""
-    graph = {c.address.name: [dependency.address.name for dependency in c.depends_on] for c in containers}
-    done: set[str] = set()
-    for start in sorted(graph):
-        path: list[str] = []
-        steps = [iter([start])]
-        while steps:
-            name = next(steps[-1], None)
-            if name is None:
-                steps.pop()
-                if path:
-                    done.add(path.pop())
-            elif name in path:
-                _report_cycle(scope, path[path.index(name) :])
-            elif name not in done and name in graph:
-                path.append(name)
-                steps.append(iter(graph[name]))
-
-
-def _report_cycle(scope: Scope, cycle: list[str]) -> None:
-    first = cycle.index(min(cycle))
-    cycle = cycle[first:] + cycle[:first]
-    table = scope.tables(Kind.CONTAINER)[cycle[0]]
-    keys: Keys = (Kind.CONTAINER.value, cycle[0])
-    if "depends_on" in table:
-        keys = (*keys, "depends_on")
-    scope.problems.at(
-        keys, f"containers wait for each other: {' → '.join([*cycle, cycle[0]])}", "take one of these dependencies out"
-    )
-
-
-def _check_ports(scope: Scope, containers: list[ContainerResource]) -> None:
-    """No place on the host is published twice; a port of all addresses takes that of each address."""
-    taken: dict[tuple[str, str], list[tuple[str, ContainerResource]]] = {}
-    for container in containers:
-        ports = container.config.get("ports")
-        for port, places in ports.items() if isinstance(ports, Mapping) else ():
-            for place in places if isinstance(places, tuple) else ():
-                address, _, host_port = str(place).rpartition(":")
-                if not host_port.isdigit():
-                    continue
-                if container.address.index == 1:
-                    _complain_of_port(
-                        scope,
-                        container,
-                        port,
-                        f"{host_port} cannot be published by every instance",
-                        "leave the host port out",
-                    )
-                if container.address.index:
-                    continue
-                others = taken.setdefault((host_port, port.partition("/")[2]), [])
-                clash = next((other for bound, other in others if _overlap(bound, address)), None)
-                if clash is not None:
-                    shown = f"{address + ':' if address else ''}{host_port}/{port.partition('/')[2]}"
-                    message = (
-                        f"{clash.address} publishes {shown} too"
-                        if clash is not container
-                        else f"it publishes {shown} twice"
-                    )
-                    _complain_of_port(scope, container, port, message, "publish one of them elsewhere")
-                others.append((address, container))
-
-
-def _complain_of_port(scope: Scope, container: ContainerResource, port: str, message: str, hint: str) -> None:
-    keys: Keys = (Kind.CONTAINER.value, container.address.name, "ports")
-    raw = scope.tables(Kind.CONTAINER)[container.address.name]["ports"]
-    scope.problems.at(entry_of(PORTS, raw, port, keys), message, hint)
-
-
-def _overlap(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    return any(
-        wild in _WILDCARDS and (not bound or any(mark in bound for mark in _WILDCARDS[wild]))
-        for wild, bound in ((one, other), (other, one))
-    )
-
-
-def _check_addresses(scope: Scope, containers: list[ContainerResource]) -> None:
-    """A fixed address belongs to one container of a network, and to one instance."""
-    taken: dict[tuple[str, Any], Address] = {}
-    for container in containers:
-        endpoints = container.config.get("networks")
-        for network, endpoint in endpoints.items() if isinstance(endpoints, Mapping) else ():
-            for option in ("ipv4_address", "ipv6_address", "mac_address"):
-                value = endpoint.get(option) if isinstance(endpoint, Mapping) else None
-                if value is None or container.address.index > 1:
-                    continue
-                keys: Keys = (Kind.CONTAINER.value, container.address.name, "networks")
-                other = taken.setdefault((network, value), container.address)
-                if container.address.index:
-                    scope.problems.at(
-                        keys, f"{value} cannot be the address of every instance", "leave the address or scale out"
-                    )
-                elif other != container.address:
-                    scope.problems.at(keys, f"{other} has the address {value} too", "give one of them another address")
-
-
 def warnings(containers: list[ContainerResource], networks: Mapping[str, NetworkResource]) -> tuple[str, ...]:
     """What works, but hardly as it was meant."""
     internal = {network.name for network in networks.values() if network.config.get("internal")}
     found = []
     for container in containers:
-        if container.address.index > 1 or not container.config.get("ports"):
+        if container.address.instance > 1 or not container.config.get("ports"):
             continue
         address = container.address.whole
         if container.networks and internal.issuperset(container.networks):

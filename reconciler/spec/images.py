@@ -87,20 +87,15 @@ class Images:
     def _implied(self, name: str, table: Table, reference: str) -> Address:
         address = Address(Kind.IMAGE, reference)
         policy, platform = pull_policy(table.get("pull_policy", "missing")), table.get("platform", "")
+        origin = Origin(self.scope.origin(Kind.CONTAINER, name).file, (Kind.CONTAINER.value, name, "image"))
         known = self.resources.get(address)
         if known is not None:
-            if known.platform != platform:
-                keys = (Kind.CONTAINER.value, name, "platform" if platform else "image")
-                message = f"{reference!r} is wanted for {platform or 'the default platform'} and for {known.platform or 'the default platform'}"
-                self.scope.problems.at(
-                    keys, message, "an engine holds one of them under a name; refer to one by its digest"
-                )
+            if platform and known.platform and known.platform != platform:
+                message = f"{reference!r} is wanted for {platform} and for {known.platform}"
+                hint = "an engine holds one of them under a name; refer to one by its digest"
+                self.scope.problems.at((Kind.CONTAINER.value, name, "platform"), message, hint)
             policy = max(policy, known.pull_policy, key=_STRICTEST.index)
-        origin = (
-            known.origin
-            if known
-            else Origin(self.scope.origin(Kind.CONTAINER, name).file, ("container", name, "image"))
-        )
+            platform, origin = known.platform or platform, known.origin
         self.resources[address] = ImageResource(address, reference, None, policy, platform, implied=True, origin=origin)
         return address
 
@@ -179,7 +174,8 @@ def _context(scope: Scope, keys: Keys, raw: str) -> str | None:
         return None
     context = absolute(scope.directory, raw, scope.environment)
     if not Path(context).is_dir():
-        scope.problems.at(place, f"there is no directory {context}", "it is relative to the file it stands in")
+        shown = Path(scope.shown, raw)
+        scope.problems.at(place, f"there is no directory {shown}", "it is relative to the file it stands in")
         return None
     return context
 
@@ -192,5 +188,5 @@ def _wrong_dockerfile(context: str, dockerfile: str) -> tuple[str, str] | None:
             "write the path of a file in the context",
         )
     if not Path(context, dockerfile).is_file():
-        return f"there is no file {dockerfile!r} in the build context {context}", 'name it: dockerfile = "path"'
+        return f"there is no file {dockerfile!r} in the build context", 'name it: dockerfile = "path"'
     return None

@@ -50,7 +50,7 @@ def interpolate(text: str, lookup: Lookup) -> str:
     if "$" not in text:
         return text
     parts, end = _parse(text, 0, 0)
-    assert end == len(text)  # noqa: S101 - without an open brace there is nothing to stop at
+    assert end == len(text)
     return _evaluate(parts, lookup)
 
 

@@ -10,7 +10,7 @@ from reconciler.model.address import Kind
 from reconciler.model.desired import DesiredState
 from reconciler.spec.merge import Document, merge
 from reconciler.spec.naming import default_project, wrong_project
-from reconciler.spec.problems import Problems
+from reconciler.spec.problems import Keys, Problems
 from reconciler.spec.resolve import resolve
 from reconciler.spec.scope import Scope
 from reconciler.spec.sources import read_dotenv, read_sources, spec_files
@@ -39,7 +39,7 @@ def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
     directory = shown.absolute()
     complete = len(sources) == len(names)
     project = _project(document, directory.name, problems)
-    if complete and not any(document.get(kind.value) for kind in Kind):
+    if not problems and not any(document.get(kind.value) for kind in Kind):
         hint = "declare an [image.*], [container.*], [network.*] or [volume.*]; to remove everything, use `reconciler destroy`"
         problems.add(Problem(str(path), 0, 0, "", "declares nothing", hint))
     scope = Scope(project, str(directory), str(shown), variables, document, problems, complete)
@@ -62,19 +62,23 @@ def _validate(document: Document, environment: Mapping[str, str], problems: Prob
 
 def _without_broken(document: Document, problems: Problems) -> Document:
     """What is left can be resolved, so that mistakes of later stages are found in the same run."""
+    return {
+        section: _usable(table, (section,), problems, names=1 if section == "project" else 2)
+        for section, table in document.items()
+        if isinstance(table, dict) and not problems.is_broken((section,))
+    }
+
+
+def _usable(table: Document, keys: Keys, problems: Problems, names: int) -> Document:
+    """A copy without broken entries. A resource (`names` is 2) stays in name, so that what refers to it is right."""
     kept: Document = {}
-    for section, table in document.items():
-        if problems.is_broken((section,)) or not isinstance(table, dict):
-            continue
-        if section == "project":
-            kept[section] = {key: value for key, value in table.items() if not problems.is_broken((section, key))}
-            continue
-        kept[section] = {}
-        for name, resource in table.items():
-            options = resource if isinstance(resource, dict) and not problems.is_broken((section, name)) else {}
-            kept[section][name] = {
-                key: value for key, value in options.items() if not problems.is_broken((section, name, key))
-            }
+    for key, value in table.items():
+        place = (*keys, key)
+        if names > 1:
+            is_whole = isinstance(value, dict) and not problems.is_broken(place)
+            kept[key] = _usable(value, place, problems, names - 1) if is_whole else {}
+        elif not problems.is_broken(place):
+            kept[key] = _usable(value, place, problems, 0) if names and isinstance(value, dict) else value
     return kept
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from reconciler.model.address import Kind
+from reconciler.model.desired import Origin
+from reconciler.model.forms import Form
+from reconciler.model.rows import BY_NAME
+from reconciler.spec.prescan import refuse
 from reconciler.spec.problems import Keys
+from reconciler.spec.sources import MAX_FILE_BYTES, UnreadableError, read_text
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 Place = tuple[int, int]
+
+_REFERENCE = re.compile(r"\$\{[^}]*\}|\$\w+")
 
 
 def locate(file_text: str, keys: Keys) -> Place:
@@ -122,3 +131,71 @@ def _key_text(node: Node) -> str:
     import tomli
 
     return next(iter(tomli.loads(f"{text} = 0")))
+
+
+def locate_field(origin: Origin, field_path: str) -> str:
+    """`specs/api.toml:14` for a field of a plan: its line in the spec, else that of its option, else of its table.
+
+    Args:
+        origin: where the resource is declared; its file is read again.
+        field_path: an option, or `option.key` with the canonical key: `environment.LOG_LEVEL`, `volumes./data.source`.
+
+    Returns:
+        The file alone when it cannot be read any more, and "" for a resource that no file declares.
+    """
+    if not origin.file:
+        return ""
+    try:
+        text = read_text(origin.file, MAX_FILE_BYTES)
+    except UnreadableError:
+        return origin.file
+    option, _, rest = field_path.partition(".")
+    if origin.keys[0] == Kind.CONTAINER.value and option == "name":
+        option = "container_name"
+    line, _ = locate(text, (*origin.keys, option, *_entry(text, origin.keys, option, rest)))
+    return f"{origin.file}:{line}" if line else origin.file
+
+
+def _entry(text: str, keys: Keys, option: str, rest: str) -> Keys:
+    """The key or position, below an option, that the canonical path `rest` comes from; () when it is unclear."""
+    value: object = _document(text)
+    for key in (*keys, option):
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        return _key_below(value, rest, prefixed=option == "networks")
+    row = BY_NAME[Kind(str(keys[0]))].get(option)
+    for at, item in enumerate(value if isinstance(value, list) and row else ()):
+        if row and _makes(row.form, item, rest):
+            return (at,)
+    return ()
+
+
+def _makes(form: Form, item: object, rest: str) -> bool:
+    """Whether an item of a list declares what the canonical path names."""
+    try:
+        # What a variable holds does not matter here, if only the text has the right form.
+        declared = form.declare([_REFERENCE.sub("1", item) if isinstance(item, str) else item])
+    except (ValueError, TypeError, KeyError):
+        return False
+    return isinstance(declared, Mapping) and any(rest == key or rest.startswith(f"{key}.") for key in declared)
+
+
+def _key_below(table: dict[str, object], rest: str, *, prefixed: bool = False) -> Keys:
+    """The keys down to what `rest` names; `prefixed` names have the project's before their own on the engine."""
+    for key, value in table.items():
+        if rest == key or rest.startswith(f"{key}.") or (prefixed and f"_{key}." in f"{rest}."):
+            below = rest[rest.index(key) + len(key) + 1 :]
+            return (key, *_key_below(value, below)) if isinstance(value, dict) else (key,)
+    return ()
+
+
+@functools.lru_cache(maxsize=8)
+def _document(text: str) -> dict[str, object]:
+    import tomli
+
+    if refuse(text):
+        return {}
+    try:
+        return tomli.loads(text)
+    except (tomli.TOMLDecodeError, ValueError, RecursionError):
+        return {}

@@ -14,6 +14,7 @@ Document = dict[str, Any]
 
 MAX_DEPTH = 32
 MAX_RESOURCES = 1000
+MAX_ENTRIES = 2000
 MAX_EXPANDED = 4 * 1024 * 1024
 
 # Control characters break terminals and engines; bidirectional marks make a text read as what it is not.
@@ -35,6 +36,9 @@ class _Expander:
             return self.text(source, keys, value)
         if isinstance(value, dict | list) and len(keys) > MAX_DEPTH:
             self.problems.within(source, keys[:MAX_DEPTH], f"nested more than {MAX_DEPTH} deep")
+            return None
+        if isinstance(value, dict | list) and len(value) > MAX_ENTRIES:
+            self.problems.within(source, keys, f"has {len(value)} entries; at most {MAX_ENTRIES} are taken")
             return None
         if isinstance(value, list):
             return [self.value(source, (*keys, at), item) for at, item in enumerate(value)]

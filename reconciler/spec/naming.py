@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-MAX_LENGTH = 128
+from reconciler.model.address import Kind
+
+MAX_LENGTH = 120
 RESERVED = (".next", ".prev")
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _RESOURCE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_OBJECT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+# Networks may have a name of one character, containers and volumes may not.
+_OBJECT = {kind: re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_.-]{'*' if kind is Kind.NETWORK else '+'}") for kind in Kind}
 _PREDEFINED = ("bridge", "host", "none", "default")
 
 _DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -40,10 +43,11 @@ def wrong_resource(name: str) -> str:
     return _reserved(name)
 
 
-def wrong_object(name: str) -> str:
+def wrong_object(kind: Kind, name: str) -> str:
     """Why an object on the engine cannot be called so; "" when it can."""
-    if len(name) > 255 or not _OBJECT.fullmatch(name):
-        return f"{name[:260]!r} is not a name an engine takes: two or more of letters, digits, '-', '_' and '.', a letter or digit first"
+    if len(name) > 255 or not _OBJECT[kind].fullmatch(name):
+        shortest = "" if kind is Kind.NETWORK else "two or more of "
+        return f"{name[:260]!r} is not a name an engine takes: {shortest}letters, digits, '-', '_' and '.', a letter or digit first"
     return _reserved(name)
 
 

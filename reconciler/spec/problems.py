@@ -56,7 +56,7 @@ class Problems:
     def within(self, source: Source | None, keys: Keys, message: str, hint: str = "", *, breaks: bool = True) -> None:
         """A mistake in one file, whatever the other files declare under the same keys."""
         if breaks:
-            self.broken.add(keys[: option_depth(keys)])
+            self.broken.add(unit_of(keys))
         if len(self.found) >= MAX_PROBLEMS:
             return
         line, column = 0, 0
@@ -65,6 +65,11 @@ class Problems:
 
             line, column = locate(source.text, keys)
         self.add(Problem(source.name if source else "", line, column, path_text(keys), message, hint))
+
+    def refused(self, keys: Keys, error: Exception) -> None:
+        """A mistake in the words of a form, which says what to write behind a semicolon."""
+        message, _, hint = str(error).partition("; ")
+        self.at(keys, message, hint)
 
     def add(self, problem: Problem) -> None:
         if len(self.found) < MAX_PROBLEMS:
@@ -75,9 +80,21 @@ class Problems:
         return any(keys[:length] in self.broken for length in range(1, len(keys) + 1))
 
 
-def option_depth(keys: Keys) -> int:
-    """How many keys name an option: `project.name` has two, `container.web.ports` three."""
-    return 2 if keys[:1] == ("project",) else 3
+#: Options whose entries stand for themselves: a wrong one does not spoil the others.
+_SEPARATE = frozenset(
+    {
+        "depends_on", "driver_opts", "environment", "extra_hosts", "healthcheck", "labels", "logging", "networks",
+        "rollout", "sysctls", "ulimits",
+    }
+)  # fmt: skip
+
+
+def unit_of(keys: Keys) -> Keys:
+    """The part of a path that is unusable when something in it is wrong: an option, or one entry of some tables."""
+    depth = 2 if keys[:1] == ("project",) else 3
+    if len(keys) > depth and keys[depth - 1] in _SEPARATE and isinstance(keys[depth], str):
+        depth += 1
+    return keys[:depth]
 
 
 def path_text(keys: Iterable[str | int]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import ContainerResource, DesiredState, Resource
-from reconciler.spec import consistency
-from reconciler.spec.containers import MAX_SCALE, Surroundings, resolve_container
+from reconciler.model.desired import ContainerResource, DesiredState, NetworkResource, Resource
+from reconciler.spec.consistency import check_names, is_bearable, warnings
+from reconciler.spec.containers import Surroundings, resolve_container
+from reconciler.spec.dependencies import check_cycles, dependencies_of
 from reconciler.spec.images import Images
 from reconciler.spec.naming import wrong_resource
+from reconciler.spec.places import check_addresses, check_ports
+from reconciler.spec.requirements import check_rollout
 from reconciler.spec.scope import Scope
 from reconciler.spec.storage import DEFAULT, resolve_networks, resolve_volumes
-
-MAX_INSTANCES = 2000
 
 
 def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
@@ -25,29 +26,28 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
             if wrong:
                 scope.problems.at((kind.value, name), wrong)
     settings = scope.document.get("project", {})
+    check_rollout(scope, ("project", "rollout"), settings.get("rollout", {}))
     adopt = settings.get("adopt", False)
     networks, volumes = resolve_networks(scope, adopt=adopt), resolve_volumes(scope, adopt=adopt)
-    around = Surroundings(Images(scope), networks, volumes, adopt)
-    containers = _containers(scope, around)
-    used = {address for container in containers for address in container.needs}
-    if Address(Kind.NETWORK, DEFAULT) not in used:
-        networks = {name: network for name, network in networks.items() if name != DEFAULT}
-    found: list[Resource] = [*around.images.resources.values(), *networks.values(), *volumes.values(), *containers]
-    resources = {resource.address: resource for resource in found}
-    consistency.check(scope, containers, [*networks.values()], [*volumes.values()])
-    warnings = consistency.warnings(containers, networks)
-    return DesiredState(scope.project, resources, settings.get("prune", False), warnings, files)
-
-
-def _containers(scope: Scope, around: Surroundings) -> list[ContainerResource]:
-    containers: list[ContainerResource] = []
     declared = scope.tables(Kind.CONTAINER)
-    total = sum(min(max(table.get("scale", 1), 0), MAX_SCALE) for table in declared.values())
-    if total > MAX_INSTANCES:
-        last = next(reversed(declared))
-        message = f"the project has {total} instances of containers; at most {MAX_INSTANCES} are taken"
-        scope.problems.at((Kind.CONTAINER.value, last), message, "lower scale, or split the project")
-        return []
-    for name, table in declared.items():
-        containers += resolve_container(scope, name, table, around)
-    return containers
+    dependencies = {name: dependencies_of(scope, name, table) for name, table in declared.items()}
+    check_cycles(scope, dependencies)
+    around = Surroundings(Images(scope), networks, volumes, dependencies, adopt)
+    containers: list[ContainerResource] = []
+    for name in declared if is_bearable(scope) else ():
+        containers += resolve_container(scope, name, around)
+    used = _used(networks, containers)
+    for resources in (used, [*volumes.values()], containers):
+        check_names(scope, resources)
+    check_ports(scope, containers)
+    check_addresses(scope, containers)
+    found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
+    prune = settings.get("prune", False)
+    return DesiredState(scope.project, {r.address: r for r in found}, prune, warnings(containers, networks), files)
+
+
+def _used(networks: dict[str, NetworkResource], containers: list[ContainerResource]) -> list[NetworkResource]:
+    """The networks to be made: the default one only if a container is attached to it."""
+    default = Address(Kind.NETWORK, DEFAULT)
+    is_used = any(default in container.needs for container in containers)
+    return [network for network in networks.values() if is_used or network.address != default]

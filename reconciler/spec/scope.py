@@ -61,24 +61,33 @@ class Scope(NamedTuple):
             if row is None or not row.declared or row.cost is Cost.NOTHING or option in apart:
                 continue
             value = self.declare((kind.value, name, option), row.form, raw)
-            if value is not _REFUSED:
+            if value is not REFUSED:
                 config[option] = value
         if "labels" in config:
             self.check_labels((kind.value, name, "labels"), config["labels"])
         return config
 
     def declare(self, keys: Keys, form: Form, raw: Any) -> Any:
-        """The canonical value, or `_REFUSED` after a complaint."""
+        """The canonical value. After a complaint, that of the entries which are right, or REFUSED when none is."""
         try:
             value = form.declare(raw)
         except (ValueError, OverflowError) as error:
-            place, message = _blame(form, raw, keys, str(error))
-            self.problems.at(place, message)
-            return _REFUSED
-        if any(isinstance(leaf, int) and abs(leaf) >= 2**63 for _, leaf in leaves(value)):
+            value = self._declare_rest(keys, form, raw, error)
+        if value is not REFUSED and any(isinstance(leaf, int) and abs(leaf) >= 2**63 for _, leaf in leaves(value)):
             self.problems.at(keys, "the number does not fit into 64 bits")
-            return _REFUSED
+            return REFUSED
         return value
+
+    def _declare_rest(self, keys: Keys, form: Form, raw: Any, error: Exception) -> Any:
+        wrong = _wrong_entries(form, raw)
+        if not wrong:
+            self.problems.refused(keys, error)
+            return REFUSED
+        for key, cause in wrong.items():
+            self.problems.refused((*keys, key), cause)
+        if isinstance(raw, dict):
+            return self.declare(keys, form, {key: item for key, item in raw.items() if key not in wrong})
+        return self.declare(keys, form, [item for at, item in enumerate(raw) if at not in wrong])
 
     def check_labels(self, keys: Keys, labels: Any) -> None:
         for label in labels if isinstance(labels, Mapping) else ():
@@ -90,26 +99,26 @@ class Scope(NamedTuple):
                 self.problems.at(keys, "a label has no name", "write name=value")
 
 
-#: What `Scope.declare` gives for a value that is no good.
-_REFUSED: Any = object()
-REFUSED = _REFUSED
+#: What `Scope.declare` gives for a value of which nothing is any good.
+REFUSED: Any = object()
 
 
-def _blame(form: Form, raw: Any, keys: Keys, message: str) -> tuple[Keys, str]:
-    """Which entry of a list or a table a form objects to, and how it says so."""
+def _wrong_entries(form: Form, raw: Any) -> dict[str | int, Exception]:
+    """What a form objects to in each entry of a list or a table, taken for itself."""
     entries: list[tuple[str | int, Any]] = []
     if isinstance(raw, list):
         entries = [(at, [item]) for at, item in enumerate(raw)]
     elif isinstance(raw, dict):
         entries = [(key, {key: item}) for key, item in raw.items()]
+    wrong: dict[str | int, Exception] = {}
     for key, entry in entries:
         try:
             form.declare(entry)
         except (ValueError, OverflowError) as error:
-            return (*keys, key), str(error)
+            wrong[key] = error
         except KeyError:
             continue  # half of a table does not stand alone
-    return keys, message
+    return wrong
 
 
 def entry_of(form: Form, raw: Any, canonical_key: str, keys: Keys) -> Keys:
@@ -117,7 +126,10 @@ def entry_of(form: Form, raw: Any, canonical_key: str, keys: Keys) -> Keys:
     if isinstance(raw, dict):
         return (*keys, canonical_key) if canonical_key in raw else keys
     for at, item in enumerate(raw if isinstance(raw, list) else ()):
-        value = form.declare([item])
+        try:
+            value = form.declare([item])
+        except ValueError:
+            continue
         if isinstance(value, Mapping) and canonical_key in value:
             return (*keys, at)
     return keys

@@ -59,7 +59,7 @@ def _engine_name(scope: Scope, kind: Kind, name: str, table: Table) -> tuple[str
                     "leave out external, or this option",
                 )
     engine_name = table.get("name", name if external else f"{scope.project}_{name}")
-    wrong = wrong_object(engine_name)
+    wrong = wrong_object(kind, engine_name) if "name" in table else ""
     if wrong:
-        scope.problems.at((*keys, "name") if "name" in table else keys, wrong)
+        scope.problems.at((*keys, "name"), wrong)
     return engine_name, external

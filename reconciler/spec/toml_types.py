@@ -67,7 +67,8 @@ def one_of(**members: Any) -> Any:
         return f"<{kind}>" if kind in members else None
 
     tagged = [Annotated[member, Tag(f"<{name}>")] for name, member in members.items()]
-    words = " or ".join(_WORDS[name] for name in members)
+    named = [name for name in members if name != "integer" or "number" not in members]
+    words = " or ".join(_WORDS[name] for name in named)
     chosen = Discriminator(select, custom_error_type="toml_type", custom_error_message=f"must be {words}")
     return Annotated[functools.reduce(operator.or_, tagged), chosen]
 

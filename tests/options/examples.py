@@ -1,0 +1,84 @@
+"""Two different values for every option that stands on an object, as TOML; a test checks that none is missing."""
+
+from typing import NamedTuple
+
+
+class Example(NamedTuple):
+    """`first` and `second` are the option's value; `also` what it cannot be without; `moves` other fields it moves."""
+
+    first: str
+    second: str
+    also: str = ""
+    moves: tuple[str, ...] = ()
+    removal: str = ""
+
+
+CONTAINER = {
+    "image": Example('"{other}"', '"{third}"'),
+    "command": Example('["sh", "-c", "trap exit TERM; sleep 1 & while :; do wait; sleep 0.1; done"]', '["sh", "-c", "trap exit TERM; while :; do sleep 0.2; done"]'),
+    "entrypoint": Example('["sh", "-c"]', '["/bin/sh", "-c"]', moves=("command",)),
+    "environment": Example('{ LEVEL = "info", EMPTY = "" }', '["LEVEL=debug", "MORE=a=b"]'),
+    "labels": Example('{ team = "shop", "a.b" = "1" }', '["team=web"]'),
+    "user": Example('"1000:1000"', '"1000"'),
+    "working_dir": Example('"/tmp/"', '"/bin"'),
+    "hostname": Example('"db"', '"db2"'),
+    "domainname": Example('"example.test"', '"other.test"'),
+    "expose": Example('["3000", "53/udp", "8000-8001"]', "[3000]"),
+    "healthcheck": Example('{ test = "true", interval = "30s", retries = 2 }', '{ test = ["CMD", "true"], interval = "1m", timeout = "5s", start_period = "10s" }'),
+    "stop_signal": Example('"SIGTERM"', '"15"', moves=()),
+    "stop_grace_period": Example('"3s"', '"1m"'),
+    "tty": Example("true", "false"),
+    "stdin_open": Example("true", "false"),
+    "cpus": Example("0.5", '"0.25"'),
+    "cpu_shares": Example("512", "256"),
+    "cpu_period": Example("50000", "100000"),
+    "cpu_quota": Example("25000", "50000"),
+    "cpuset": Example('"0"', '"0,1"'),
+    "mem_limit": Example('"64m"', "134217728", moves=("memswap_limit",)),
+    "mem_reservation": Example('"32M"', '"16m"'),
+    "memswap_limit": Example('"96M"', "-1", also='mem_limit = "64M"'),
+    "pids_limit": Example("50", "100"),
+    "shm_size": Example('"32M"', '"1g"'),
+    "ulimits": Example("{ nofile = 1024 }", "{ nofile = { soft = 512, hard = 1024 }, nproc = 100 }"),
+    "devices": Example('["/dev/null:/dev/one"]', '["/dev/zero:/dev/one:r"]'),
+    "read_only": Example("true", "false"),
+    "init": Example("true", "false"),
+    "privileged": Example("true", "false"),
+    "cap_add": Example('["net_admin"]', '["CAP_NET_RAW", "NET_ADMIN"]'),
+    "cap_drop": Example('["MKNOD"]', '["mknod", "CAP_CHOWN"]'),
+    "security_opt": Example('["no-new-privileges:true"]', '["seccomp=unconfined"]'),
+    "group_add": Example('["nogroup"]', '["nogroup", "1000"]'),
+    "sysctls": Example('{ "net.core.somaxconn" = 1024 }', '["net.core.somaxconn=512"]'),
+    "pid": Example('"host"', '"host"'),
+    "ipc": Example('"shareable"', '"host"'),
+    "restart": Example('"unless-stopped"', '"on-failure:3"'),
+    "logging": Example('{ driver = "json-file", options = { max-size = "1m" } }', '{ driver = "json-file", options = { max-size = "2m", max-file = "3" } }'),
+    "container_name": Example('"{project}-one"', '"{project}-two"'),
+    "ports": Example('["127.0.0.1:{port}:80"]', '["127.0.0.1:{port}:80", "127.0.0.1:{port}:53/udp"]', moves=("expose",)),
+    "networks": Example('{ default = { aliases = ["a.internal"] } }', '{ default = {}, side = { aliases = ["b"] } }'),
+    "network_mode": Example('"none"', '"host"', moves=("networks",)),
+    "dns": Example('["9.9.9.9"]', '["1.1.1.1", "9.9.9.9"]'),
+    "dns_search": Example('["example.test"]', '"other.test"'),
+    "dns_opt": Example('["use-vc"]', '["use-vc", "no-tld-query"]'),
+    "extra_hosts": Example('["db.test:10.0.0.5"]', '{ "db.test" = "10.0.0.6", "v6.test" = "::1" }'),
+    "volumes": Example('["data:/data", "./conf:/conf:ro", "/anonymous"]', '[{ type = "volume", source = "data", target = "/data", read_only = true }, { type = "tmpfs", target = "/scratch", tmpfs = { size = "1m" } }]'),
+    "tmpfs": Example('["/scratch:size=64k"]', '["/scratch:size=128k,mode=1777", "/more"]'),
+}  # fmt: skip
+
+NETWORK = {
+    "driver": Example('"bridge"', '"macvlan"', also='driver_opts = { parent = "{parent}" }'),
+    "driver_opts": Example('{ "com.docker.network.bridge.enable_icc" = "true" }', '{ "com.docker.network.bridge.enable_icc" = "false" }'),
+    "internal": Example("true", "false"),
+    "attachable": Example("true", "false"),
+    "enable_ipv6": Example("true", "false", also='ipam = { config = [{ subnet = "fd00:{hex}::/64" }] }'),
+    "ipam": Example('{ config = [{ subnet = "10.{octet}.1.0/24", gateway = "10.{octet}.1.1" }] }', '{ config = [{ subnet = "10.{octet}.2.0/24", ip_range = "10.{octet}.2.128/25" }] }'),
+    "labels": Example('{ team = "shop" }', '["team=web"]'),
+    "name": Example('"{project}-one"', '"{project}-two"'),
+}  # fmt: skip
+
+VOLUME = {
+    "driver": Example('"local"', '"local"'),
+    "driver_opts": Example('{ type = "tmpfs", device = "tmpfs", o = "size=1m" }', '{ type = "tmpfs", device = "tmpfs", o = "size=2m" }'),
+    "labels": Example('{ team = "shop" }', '["team=web"]'),
+    "name": Example('"{project}-one"', '"{project}-two"'),
+}  # fmt: skip

@@ -1,0 +1,73 @@
+"""A project driven in this process: write a spec, plan, apply, look. Quicker than the command line, the same passes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reconciler.engine.interface import Engine
+from reconciler.model.plan import Change, Plan
+from reconciler.model.report import Report
+from reconciler.model.values import Config
+from reconciler.planning.world import Request
+from reconciler.reconcile import Pass, act, look, look_destroy
+from reconciler.spec.load import load
+
+
+class Workbench:
+    """One project in a directory, on one engine."""
+
+    def __init__(self, name: str, directory: Path, engine: Engine, environment: dict[str, str] | None = None) -> None:
+        self.name = name
+        self.directory = directory
+        self.engine = engine
+        self.environment = environment if environment is not None else dict(os.environ)
+
+    def write(self, text: str, filename: str = "spec.toml") -> None:
+        header = f'[project]\nname = "{self.name}"\n\n' if filename == "spec.toml" else ""
+        (self.directory / filename).write_text(header + text)
+
+    def look(self, request: Request = Request()) -> Pass:
+        return look(load(self.directory, self.environment), self.engine, request)
+
+    def plan(self, request: Request = Request()) -> Plan:
+        return self.look(request).plan
+
+    def apply(self, request: Request = Request()) -> Report:
+        again = request._replace(replace=())
+        return act(self.plan(request), self.engine, lambda: self.look(again))
+
+    def settle(self, text: str | None = None) -> None:
+        """Write a spec, apply it, and expect that nothing is left to do."""
+        if text is not None:
+            self.write(text)
+        report = self.apply()
+        assert report.is_settled, explain(report)
+
+    def destroy(self) -> Report:
+        desired = load(self.directory, self.environment)
+        request = Request(volumes=True)
+        made = look_destroy(desired, self.engine, request)
+        return act(made.plan, self.engine, lambda: look_destroy(desired, self.engine, request))
+
+    def change(self, address: str) -> Change:
+        """The change of one resource; it must be the only one."""
+        changes = self.plan().changes
+        assert [str(change.address) for change in changes] == [address], [str(change) for change in changes]
+        return changes[0]
+
+    def config(self, container: str) -> Config:
+        """What the engine holds of a container of this project."""
+        found = [item for item in self.look().observed.containers if item.name == container]
+        assert len(found) == 1, container
+        assert found[0].config is not None
+        return found[0].config
+
+
+def explain(report: Report) -> str:
+    """Why a report is not settled."""
+    lines = [f"{o.address} {o.verb} {o.status}: {o.message}" for o in report.outcomes]
+    for change in report.remaining.changes if report.remaining is not None else ():
+        lines.append(f"still {change.verb} {change.address} ({change.reason}) {change.note}")
+        lines += [f"    {f.path}: {f.observed!r} -> {f.desired!r} ({f.reason}, {f.forces})" for f in change.fields]
+    return "\n".join(lines)
