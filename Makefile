@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden
+.PHONY: help check format lint types imports tests golden bench
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -25,3 +25,6 @@ tests: ## all tests; needs an engine: scripts/engine exec make tests ARGS="..."
 
 golden: ## write the expected files anew from what the tests see
 	$(BIN)/pytest --golden $(ARGS)
+
+bench: ## side by side with Docker Compose: scripts/engine exec make bench ARGS="..."
+	$(BIN)/python -m benchmarks.run $(ARGS)

@@ -1,6 +1,6 @@
 """One project of N containers in two languages: a spec for `reconciler`, and a compose.yaml that means the same.
 
-    python -m benchmarks.generate DIRECTORY --count 50
+    python -m benchmarks.generate DIRECTORY -n 50
 
 Each container is a `sleep` under an init, with two variables, a volume of its own, limits, and one network for all.
 The same arguments make the same bytes.
@@ -24,21 +24,22 @@ class Project(NamedTuple):
     """What to generate.
 
     Attributes:
+        size: how many containers.
         changed: the value of `CHANGING` in the container that is changed; all others have "0".
     """
 
     name: str
-    count: int
+    size: int
     changed: str = "0"
 
     @property
     def containers(self) -> list[str]:
-        return [f"c{number:03}" for number in range(1, self.count + 1)]
+        return [f"c{number:03}" for number in range(1, self.size + 1)]
 
     @property
     def victim(self) -> str:
         """The container that is changed, and the one that is removed by hand: in the middle of all."""
-        return self.containers[self.count // 2]
+        return self.containers[self.size // 2]
 
     def generation(self, container: str) -> str:
         return self.changed if container == self.victim else "0"
@@ -47,23 +48,26 @@ class Project(NamedTuple):
 def spec_text(project: Project) -> str:
     """The project for `reconciler`."""
     parts = [f'[project]\nname = "{project.name}"\n', f"[network.{NETWORK}]\n"]
-    for container in project.containers:
-        parts.append(
-            f"[volume.{_volume(container)}]\n\n"
-            f"[container.{container}]\n"
-            f'image = "{IMAGE}"\n'
-            'pull_policy = "never"\n'
-            'command = ["sleep", "86400"]\n'
-            "init = true\n"
-            f'environment = {{ SERVICE = "{container}", {CHANGING} = "{project.generation(container)}" }}\n'
-            f'volumes = ["{_volume(container)}:/var/lib/data"]\n'
-            f'networks = ["{NETWORK}"]\n'
-            'mem_limit = "64M"\n'
-            "cpus = 0.5\n"
-            "pids_limit = 64\n"
-            'restart = "unless-stopped"\n'
-        )
+    parts.extend(_spec_of(project, container) for container in project.containers)
     return "\n".join(parts)
+
+
+def _spec_of(project: Project, container: str) -> str:
+    return (
+        f"[volume.{_volume(container)}]\n\n"
+        f"[container.{container}]\n"
+        f'image = "{IMAGE}"\n'
+        'pull_policy = "never"\n'
+        'command = ["sleep", "86400"]\n'
+        "init = true\n"
+        f'environment = {{ SERVICE = "{container}", {CHANGING} = "{project.generation(container)}" }}\n'
+        f'volumes = ["{_volume(container)}:/var/lib/data"]\n'
+        f'networks = ["{NETWORK}"]\n'
+        'mem_limit = "64M"\n'
+        "cpus = 0.5\n"
+        "pids_limit = 64\n"
+        'restart = "unless-stopped"\n'
+    )
 
 
 def compose_text(project: Project) -> str:
@@ -103,11 +107,11 @@ def _volume(container: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write one project as a spec and as a compose.yaml.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("-n", "--count", type=int, default=10, help="how many containers (default: 10)")
+    parser.add_argument("-n", "--size", type=int, default=10, help="how many containers (default: 10)")
     parser.add_argument("--name", default="bench", help="the project's name (default: bench)")
     parser.add_argument("--changed", default="0", metavar="VALUE", help=f"the value of {CHANGING} in one container")
     options = parser.parse_args()
-    write_project(options.directory, Project(options.name, options.count, options.changed))
+    write_project(options.directory, Project(options.name, options.size, options.changed))
 
 
 if __name__ == "__main__":

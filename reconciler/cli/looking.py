@@ -239,7 +239,7 @@ def _since(text: str) -> str:
     """Seconds since 1970 for the API, from a duration back from now or a time in ISO 8601."""
     if not text:
         return ""
-    from reconciler.model.forms import declare_duration
+    from reconciler.model.scalars import declare_duration
 
     try:
         return str(int(datetime.now(UTC).timestamp() - (declare_duration(text) or 0) / 10**9))

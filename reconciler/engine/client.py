@@ -33,7 +33,10 @@ _STOP_MARGIN, _RESTART_MARGIN = 30.0, 90.0
 
 
 class DockerEngine:
-    """One Docker Engine; see `interface.Engine` for what its methods promise."""
+    """One Docker Engine; see `interface.Engine` for what its methods promise.
+
+    Its facts, the version of the API with them, are asked for once: after a restart of the engine, make a new one.
+    """
 
     def __init__(self, endpoint: Endpoint, environment: Mapping[str, str]) -> None:
         self._wire = Wire(endpoint)

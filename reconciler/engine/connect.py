@@ -7,9 +7,7 @@ Out:    an `Endpoint`; `connect` makes an `Engine` of it. Nothing is opened befo
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,6 +65,8 @@ def connect(host: str | None, environment: Mapping[str, str]) -> Engine:
 
     endpoint = find_endpoint(host, environment)
     if endpoint.is_open_to_everyone:
+        import logging
+
         logging.getLogger("reconciler.engine").warning(
             "%s (%s) is not encrypted: whoever can reach it is root on that host; use TLS or ssh://",
             endpoint,
@@ -169,6 +169,8 @@ def _current_context(directory: Path) -> str:
 
 
 def _context_endpoint(name: str, directory: Path) -> Endpoint:
+    from hashlib import sha256
+
     folder, origin = sha256(name.encode()).hexdigest(), f'context "{name}"'
     try:
         meta: Any = json.loads((directory / "contexts" / "meta" / folder / "meta.json").read_bytes())

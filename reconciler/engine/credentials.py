@@ -9,7 +9,6 @@ import base64
 import binascii
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,8 @@ class Logins:
 
     def _ask(self, program: str, key: str) -> dict[str, str]:
         """What a credential helper has for a registry; {} when it knows none."""
+        import subprocess
+
         if not _PROGRAM.fullmatch(program):
             raise EngineError(f"{program!r} in {self._file} cannot be the name of a credential helper; correct it")
         name = f"docker-credential-{program}"

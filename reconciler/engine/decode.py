@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model import forms
+from reconciler.model.mounts import read_mounts
 from reconciler.model.observed import ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from reconciler.model.options import Option
 from reconciler.model.rows import CONTAINER, NETWORK, VOLUME
-from reconciler.model.structures import read_endpoint, read_mounts
+from reconciler.model.scalars import declare_path
+from reconciler.model.structures import read_endpoint
 from reconciler.model.values import Value
 
 Json = Mapping[str, Any]
@@ -156,5 +158,5 @@ def supplies(answer: Json) -> dict[str, Value]:
     supplied: dict[str, Value] = {name: value for name, value in _read(_SUPPLIES, config).items() if value}
     volumes = (answer.get("Config") or {}).get("Volumes") or {}
     if volumes:
-        supplied["volumes"] = {forms.declare_path(path) or "/": {"type": "volume"} for path in volumes}
+        supplied["volumes"] = {declare_path(path) or "/": {"type": "volume"} for path in volumes}
     return supplied

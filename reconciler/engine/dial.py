@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import threading
 from typing import TYPE_CHECKING
 
 from reconciler.engine.connect import Endpoint, TlsFiles
@@ -62,6 +60,9 @@ def _dial_ssh(endpoint: Endpoint, timeout: float | None) -> socket.socket:
     As Docker's own client does it: the user's configuration, agent and known hosts apply, and the far host needs its
     `docker` program. The SDK's way has pipes without timeouts, and needs paramiko even then.
     """
+    import subprocess
+    import threading
+
     ours, theirs = socket.socketpair()
     command = ["ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={int(timeout or 30)}"]
     command += ["-p", str(endpoint.port)] if endpoint.port else []

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.address import Kind
+from reconciler.model.mounts import bind_text, mount_body, needs_mount_api
 from reconciler.model.plan import CreateContainer, CreateNetwork, CreateVolume
 from reconciler.model.rows import BY_NAME
-from reconciler.model.structures import bind_text, endpoint_body, mount_body, needs_mount_api
+from reconciler.model.structures import endpoint_body
 from reconciler.model.values import Config
 
 Json = dict[str, Any]

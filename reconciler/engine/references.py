@@ -9,9 +9,9 @@ from reconciler.errors import EngineRefusedError
 
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d+)?"
-_REFERENCE = re.compile(
-    rf"((?:{_HOST}/)?{_PART}(?:/{_PART})*)(?::(\w[\w.-]{{0,127}}))?(?:@([a-z0-9+._-]+:[0-9a-fA-F]{{32,}}))?", re.ASCII
-)
+_NAME = rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*"
+#: compiled at the first use: it takes 4 ms
+_REFERENCE = rf"({_NAME})(?::(\w[\w.-]{{0,127}}))?(?:@([a-z0-9+._-]+:[0-9a-fA-F]{{32,}}))?"
 
 
 def split_reference(reference: str) -> tuple[str, str]:
@@ -20,7 +20,7 @@ def split_reference(reference: str) -> tuple[str, str]:
     Raises:
         EngineRefusedError: it is none. It is refused here because it becomes part of a path.
     """
-    match = _REFERENCE.fullmatch(reference) if len(reference) <= 512 else None
+    match = re.fullmatch(_REFERENCE, reference, re.ASCII) if len(reference) <= 512 else None
     if match is None:
         message = "invalid reference format"
         raise EngineRefusedError(f"{reference!r} cannot name an image: {message}", 400, hint_for(message))

@@ -17,7 +17,6 @@ import requests
 import urllib3
 from docker.errors import DockerException
 from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
-from requests.exceptions import ConnectTimeout
 
 from reconciler.engine.connect import Endpoint
 from reconciler.engine.dial import dial
@@ -33,13 +32,20 @@ _BASE = "http+docker://localhost"
 WRITE_TIMEOUT = 120.0
 
 
+class _NotConnectedError(OSError):
+    """There was no connection, because of its cause; so nothing was sent."""
+
+
 class _Connection(UnixHTTPConnection):
     """The SDK's connection, on a socket of our own making: one way to TLS and ssh for reads and writes."""
 
     endpoint: Endpoint
 
     def connect(self) -> None:
-        self.sock = dial(self.endpoint, self.timeout)
+        try:
+            self.sock = dial(self.endpoint, self.timeout)
+        except OSError as error:
+            raise _NotConnectedError(str(error)) from error
 
 
 class _Pool(UnixHTTPConnectionPool):
@@ -105,7 +111,7 @@ class Sdk:
         with self._client() as client, self._errors(doing):
             return _checked(client._delete(client._url(path, *names), params=params, timeout=WRITE_TIMEOUT), doing)
 
-    def stream(  # noqa: PLR0913 - a call has that many sides
+    def stream(
         self,
         doing: str,
         path: str,
@@ -189,21 +195,17 @@ def _checked(answer: requests.Response, doing: str) -> Any:
 
 
 def _never_sent(error: BaseException) -> BaseException | None:
-    """What kept a call from being sent at all; None when it may have arrived."""
-    import socket
-    import ssl
+    """What kept a call from being sent at all; None when it may have arrived.
 
-    before = (FileNotFoundError, NotADirectoryError, PermissionError, ConnectionRefusedError, socket.gaierror)
+    Each layer of the SDK wraps the error of the one below, as an argument more often than as a cause.
+    """
     pending: list[object] = [error]
     seen: set[int] = set()
     while pending:
         item = pending.pop()
-        if not isinstance(item, BaseException) or id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, (*before, ssl.SSLCertVerificationError)):
-            return item
-        if isinstance(item, ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
-            return TimeoutError()
-        pending += [*item.args, item.__cause__, getattr(item, "reason", None)]
+        if isinstance(item, _NotConnectedError):
+            return item.__cause__
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            pending += [*item.args, item.__cause__, getattr(item, "reason", None)]
     return None

@@ -1,6 +1,9 @@
 """Hashes of files kept by what `stat` says of them, so that an unchanged file is not read again.
 
-Measured with 50,000 files of 2 KB: see `context`. A whole dict in one file beats a database, since all of it is needed.
+Measured with 50,000 files of 2 KB in 510 directories, all in the page cache: a digest takes 1.15 s when it reads every
+file, 0.48 s with this cache, of which 0.32 s is the scan. (On a cold disk, or with larger files, reading takes far longer
+and the cache takes the same.) All of it is needed each time, so one marshalled dict (4.8 MB, 26 ms to load) beats a
+table in sqlite (66 ms).
 """
 
 from __future__ import annotations

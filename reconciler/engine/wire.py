@@ -6,8 +6,8 @@ dockerd 20.10 on a unix socket, median of 7, two processors:
     requests as the SDK uses it           209 ms   (4 threads: 194)
     the SDK's urllib3 pool                108 ms   (4 threads: 90; it is our processor that is busy)
     http.client                            75 ms
-    pipelined, parsed by http.client       27 ms   (2 threads: 26)
-    pipelined, this module                 {measured}
+    pipelined, parsed by http.client       27 ms   (2 threads: 26; 20 ms of our processor)
+    pipelined, this module                 27 ms   (13 ms of our processor: the engine is the limit)
 
 and because `import docker` takes 125 ms, more than a whole look at an engine.
 """
@@ -124,13 +124,15 @@ class _Connection:
         """Append the answers that `answers` does not hold yet, as long as the connection is kept."""
         self.is_whole = False
         tail = self._tail + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
+        sent = len(answers)
         while len(answers) < len(paths):
-            window = paths[len(answers) : len(answers) + _AHEAD]
-            self.stream.sendall("".join(f"GET {path}{tail}" for path in window).encode("ascii"))
-            for _ in window:
-                answers.append(self._read_answer())
-                if not self.is_kept:
-                    return
+            if sent - len(answers) <= _AHEAD // 2 and sent < len(paths):
+                window = paths[sent : len(answers) + _AHEAD]
+                self.stream.sendall("".join(f"GET {path}{tail}" for path in window).encode("ascii"))
+                sent += len(window)
+            answers.append(self._read_answer())
+            if not self.is_kept:
+                return
 
     def close(self) -> None:
         with suppress(OSError):

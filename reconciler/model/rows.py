@@ -31,8 +31,9 @@ from reconciler.model.forms import (
     TRISTATE,
     ULIMITS,
 )
+from reconciler.model.mounts import MOUNTS
 from reconciler.model.options import Cost, Option, Silent, Supplied
-from reconciler.model.structures import EXPOSE, HEALTHCHECK, IPAM, MOUNTS, NETWORKS, PORTS
+from reconciler.model.structures import EXPOSE, HEALTHCHECK, IPAM, NETWORKS, PORTS
 
 _HOST = "HostConfig."
 _MERGES, _FILLS = Supplied.MERGES, Supplied.FILLS

@@ -19,10 +19,12 @@ UNSET = None
 
 def to_json(value: object) -> object:
     """The same value in lists and dicts, as `json` writes it."""
-    if isinstance(value, Mapping):
-        return {key: to_json(value[key]) for key in sorted(value)}
+    if value is None or isinstance(value, str | int | float):  # first: asking whether it is a Mapping is dear
+        return value
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: to_json(value[key]) for key in sorted(value)}
     return value
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import Condition, ContainerResource, Dependency, ImageResource
-from reconciler.model.observed import ObservedContainer, normal_reference
-from reconciler.model.ownership import Owner, hash_option, owner_of, parse_fingerprint
+from reconciler.model.desired import Condition, ContainerResource, Dependency
+from reconciler.model.observed import ObservedContainer
+from reconciler.model.ownership import Owner, owner_of, parse_fingerprint
 from reconciler.model.plan import WEIGHT, Change, FieldChange, Reason, Ref, Step, Verb, WaitContainer
 from reconciler.model.rows import BY_NAME
-from reconciler.model.values import Config
+from reconciler.planning.compare import Comparison, compare, image_of
 from reconciler.planning.decide import Difference, Situation, decide
-from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import (
-    NEXT,
-    PREVIOUS,
     Blueprint,
     create_steps,
-    declared_options,
     promote_steps,
     ref,
     remove_steps,
@@ -27,50 +22,11 @@ from reconciler.planning.expand import (
     update_steps,
     wait_seconds,
 )
-from reconciler.planning.expected import expected_container, observed_container
+from reconciler.planning.phases import Objects, serving, sort_objects
+from reconciler.planning.sharing import donor_refs
 from reconciler.planning.world import World, fingerprint_objects
 
-_SHARING = ("network_mode", "pid", "ipc")
 _SINCE = {"healthcheck.start_interval": (1, 44), "volumes.subpath": (1, 45)}
-
-
-class Objects(NamedTuple):
-    """Our objects for one instance, by the phase that their names tell.
-
-    `current` serves, `candidate` was not promoted, `predecessor` was not removed, `others` should not be.
-    """
-
-    current: ObservedContainer | None
-    candidate: ObservedContainer | None
-    predecessor: ObservedContainer | None
-    others: tuple[ObservedContainer, ...]
-
-    def all(self) -> tuple[ObservedContainer, ...]:
-        found = (self.current, self.candidate, self.predecessor, *self.others)
-        return tuple(item for item in found if item is not None)
-
-
-class Comparison(NamedTuple):
-    fields: tuple[FieldChange, ...]
-    expected: Config
-    observed: Config
-
-    @property
-    def difference(self) -> Difference:
-        if not self.fields:
-            return Difference.NONE
-        replaced = any(field.forces == "replace" for field in self.fields)
-        return Difference.REPLACEMENT if replaced else Difference.IN_PLACE
-
-
-def sort_objects(name: str, containers: list[ObservedContainer]) -> Objects:
-    candidates = [item for item in containers if item.name.endswith(NEXT)]
-    predecessors = [item for item in containers if item.name.endswith(PREVIOUS)]
-    plain = [item for item in containers if item not in candidates and item not in predecessors]
-    plain.sort(key=lambda item: (item.name != name, item.status != "running", item.name))
-    extra = [*plain[1:], *candidates[1:], *predecessors[1:]]
-    first = [group[0] if group else None for group in (plain, candidates, predecessors)]
-    return Objects(first[0], first[1], first[2], tuple(extra))
 
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
@@ -80,7 +36,6 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else _owner(world, holder)
     if owner is Owner.OURS and holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # ours goes by another name, and a stranger has taken this one
-    relies_on = fingerprint_objects([*objects.all(), holder])
     forbidden = _unsupported(world, resource)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
@@ -96,6 +51,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     row = decide(situation)
     if row.verb is None:
         return None
+    relies_on = fingerprint_objects([*objects.all(), holder])
     if row.verb is Verb.BLOCKED or forbidden:
         note = forbidden or _blocked_note(resource, row.because, holder)
         reason = row.reason or weightiest(comparison.fields)
@@ -201,75 +157,7 @@ def _carried_over(world: World, resource: ContainerResource, serving: ObservedCo
     return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
 
 
-# --- comparing -----------------------------------------------------------------------------------------------------
-
-
-def compare(world: World, resource: ContainerResource, container: ObservedContainer) -> Comparison:
-    """Every field of one container of ours against what it should be."""
-    if container.config is None:
-        return Comparison((), {}, {})
-    made_from = parse_fingerprint(container.labels)
-    image = world.images_by_id.get(container.image_id)
-    supplied = image.supplies if image is not None and image.supplies is not None else None
-    donor_ids, renewed = _donors_observed(world, resource)
-    expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
-    network_ids = {name: network.id for name in resource.networks if (network := world.network(name)) is not None}
-    observed = observed_container(container, expected, network_ids)
-    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
-    if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
-        rows = BY_NAME[Kind.CONTAINER]
-        fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]
-    fields = [field for field in fields if field.path not in renewed]
-    for option in renewed:
-        fields.append(
-            FieldChange(
-                option, observed.get(option), None, Reason.DEPENDENCY, "replace", shown=("(shared)", "(made anew)")
-            )
-        )
-    extra = (_image_field(world, resource, container), _state_field(resource, container))
-    return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
-
-
-def _image_field(world: World, resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
-    image = _image_of(world, resource)
-    change = world.changes.get(resource.image)
-    pending = change is not None and change.verb in (Verb.CREATE, Verb.REPLACE)
-    found = world.image(image.reference)
-    if not pending and (found is None or found.id == container.image_id):
-        return None
-    if pending and change is not None and change.reason is Reason.CONTENT_CHANGED:
-        reason = Reason.CONTENT_CHANGED
-    else:
-        declared = hash_option(resource.config.get("image"))
-        then = parse_fingerprint(container.labels).options.get("image", declared)
-        reason = Reason.IMAGE_CHANGED if then == declared else Reason.SPEC_CHANGED
-    before, after = container.image, image.reference
-    if normal_reference(before) == normal_reference(after):
-        before = f"{before} ({container.image_id[7:19]})"
-        after = f"{after} ({'made by this plan' if pending or found is None else found.id[7:19]})"
-    return FieldChange("image", before, after, reason, "replace", shown=(f'"{before}"', f'"{after}"'))
-
-
-def _state_field(resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
-    """What is not running is judged by its restart policy: exit 0 under `no` or `on-failure` is done."""
-    status = container.status
-    if status in ("running", "restarting", "removing"):
-        return None
-    policy = str(resource.config.get("restart") or "no")
-    ended_well = status == "exited" and container.exit_code == 0 and (policy == "no" or policy.startswith("on-failure"))
-    if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
-        return None
-    seen = f"exited ({container.exit_code})" if status == "exited" else status
-    # What was created and could not be started is made anew: a second start may come up without its ports.
-    forces = "replace" if status == "dead" or (status == "created" and container.error) else "start"
-    reason = Reason.INTERRUPTED if status == "created" else Reason.DRIFTED
-    return FieldChange("state", seen, "running", reason, forces, shown=(seen, "running"))
-
-
-def _image_of(world: World, resource: ContainerResource) -> ImageResource:
-    image = world.desired.resources[resource.image]
-    assert isinstance(image, ImageResource)
-    return image
+# --- what the engine cannot do ---------------------------------------------------------------------------------------
 
 
 def _unsupported(world: World, resource: ContainerResource) -> str:
@@ -292,9 +180,9 @@ def _blueprint(world: World, resource: ContainerResource) -> Blueprint:
     return Blueprint(
         resource,
         world.desired.project,
-        _image_of(world, resource).reference,
+        image_of(world, resource).reference,
         world.facts,
-        donors=_donor_refs(world, resource),
+        donors=donor_refs(world, resource),
         networks=_network_refs(world, resource),
         waits=[wait for item in resource.depends_on for wait in _waits(world, item)],
     )
@@ -317,61 +205,19 @@ def _named(world: World, address: Address, name: str) -> bool:
     return getattr(world.desired.resources.get(address), "name", "") == name
 
 
-def _shared_with(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
-    """By option, the container of this project whose namespace is shared."""
-    shared = {}
-    for option in _SHARING:
-        value = resource.config.get(option)
-        if isinstance(value, str) and value.startswith("service:"):
-            instances = world.instances.get(Address(Kind.CONTAINER, value.partition(":")[2]), [])
-            if instances:
-                shared[option] = instances[0]
-    return shared
-
-
-def _serving(world: World, resource: ContainerResource) -> ObservedContainer | None:
-    return sort_objects(resource.name, world.owned_containers(resource.address)).current
-
-
-def _donors_observed(world: World, resource: ContainerResource) -> tuple[dict[str, str], list[str]]:
-    """By option, the donor's id; and the options whose donor this plan makes anew."""
-    ids, renewed = {}, []
-    for option, donor in _shared_with(world, resource).items():
-        serving = _serving(world, donor)
-        if world.will_change(donor.address) or serving is None:
-            renewed.append(option)
-        ids[option] = serving.id if serving is not None else ""
-    for option in _SHARING:
-        value = resource.config.get(option)
-        if isinstance(value, str) and value.startswith("container:"):
-            named = value.partition(":")[2]
-            found = world.containers.get(named) or world.containers_by_id.get(named)
-            ids[option] = found.id if found is not None else named
-    return ids, renewed
-
-
-def _donor_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
-    refs = {}
-    for option, donor in _shared_with(world, resource).items():
-        serving = _serving(world, donor)
-        renewed = world.will_change(donor.address) or serving is None
-        refs[option] = Ref(donor.name, "" if renewed or serving is None else serving.id)
-    return refs
-
-
 def _waits(world: World, dependency: Dependency) -> list[WaitContainer]:
     """What has to be waited for: nothing where the condition holds already and nothing will change it."""
     if dependency.condition is Condition.STARTED:
         return []
     waits = []
     for instance in world.instances.get(dependency.address, ()):
-        serving = _serving(world, instance)
+        current = serving(world, instance)
         changes = instance.address in world.changes
-        if serving is not None and not changes and _holds(serving, dependency.condition):
+        if current is not None and not changes and _holds(current, dependency.condition):
             continue
-        known = serving is not None and not world.will_change(instance.address)
-        target = Ref(instance.name, serving.id if known and serving is not None else "")
-        settings = (serving.config if serving is not None else None) or instance.config
+        known = current is not None and not world.will_change(instance.address)
+        target = Ref(instance.name, current.id if known and current is not None else "")
+        settings = (current.config if current is not None else None) or instance.config
         if "healthcheck" in instance.config:
             settings = instance.config
         waits.append(WaitContainer(target, dependency.condition, wait_seconds(settings, dependency.condition)))

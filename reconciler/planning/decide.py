@@ -7,6 +7,7 @@ the two.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 from reconciler.model.address import Kind
@@ -86,6 +87,7 @@ TABLE: tuple[Row, ...] = (
 )  # fmt: skip
 
 
+@cache
 def decide(situation: Situation) -> Row:
     """The first row that fits."""
     values = situation._asdict()

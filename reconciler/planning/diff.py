@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from reconciler.model.address import Kind
-from reconciler.model.forms import show_duration, show_plain, show_size
+from reconciler.model.forms import show_plain
 from reconciler.model.options import Cost, Option, Silent
 from reconciler.model.ownership import Fingerprint, hash_option
 from reconciler.model.plan import FieldChange, Reason
 from reconciler.model.rows import TABLE
+from reconciler.model.scalars import show_duration, show_size
 from reconciler.model.values import Config, Value
 from reconciler.planning.world import is_sensitive
 

@@ -29,8 +29,8 @@ from reconciler.model.plan import (
     WaitContainer,
 )
 from reconciler.model.values import Config
+from reconciler.planning.phases import NEXT, PREVIOUS
 
-NEXT, PREVIOUS = ".next", ".prev"
 MULTIPLE_ENDPOINTS_SINCE = (1, 44)
 DEFAULT_GRACE_SECONDS = 10
 _HELD_UP = ("running", "restarting", "paused")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from reconciler.model.address import Kind
 from reconciler.model.desired import ContainerResource
+from reconciler.model.mounts import comparable_mount
 from reconciler.model.observed import EngineFacts, ObservedContainer
 from reconciler.model.options import Option, Supplied
 from reconciler.model.ownership import foreign_labels
 from reconciler.model.rows import BY_NAME, CONTAINER
-from reconciler.model.structures import comparable_mount
 from reconciler.model.values import Config, Value
 
 _ROWS = [row for row in CONTAINER if row.path and row.name not in ("image", "networks", "network_mode", "volumes")]

@@ -9,8 +9,8 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import NetworkResource
 from reconciler.model.structures import declare_endpoint
 from reconciler.model.values import Value
+from reconciler.spec.keys import Keys
 from reconciler.spec.naming import is_predefined
-from reconciler.spec.problems import Keys
 from reconciler.spec.scope import Scope, Table
 from reconciler.spec.storage import DEFAULT
 

@@ -9,7 +9,6 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, NetworkResource, VolumeResource
 from reconciler.spec.scope import Scope
 
-MAX_SCALE = 500
 MAX_INSTANCES = 2000
 #: Ranges are counted out port by port: a line of text must not become a million of them.
 MAX_PORTS = 2 * 65_536
@@ -21,7 +20,7 @@ def is_bearable(scope: Scope) -> bool:
     """Whether the project asks for few enough instances and ports; complains if not."""
     instances = ports = 0
     for name, table in scope.tables(Kind.CONTAINER).items():
-        instances += min(max(table.get("scale", 1), 0), MAX_SCALE)
+        instances += table.get("scale", 1)
         ports += sum(_width(item) for option in ("ports", "expose") for item in table.get(option, ()))
         if instances > MAX_INSTANCES or ports > MAX_PORTS:
             counted = f"{MAX_INSTANCES} containers" if instances > MAX_INSTANCES else f"{MAX_PORTS} ports"

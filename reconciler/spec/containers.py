@@ -8,12 +8,11 @@ from typing import NamedTuple
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, Dependency, NetworkResource, VolumeResource
 from reconciler.spec.attachments import attach
-from reconciler.spec.consistency import MAX_SCALE
 from reconciler.spec.environment import merged_environment
 from reconciler.spec.images import Images
+from reconciler.spec.keys import Keys
 from reconciler.spec.mounts import resolve_mounts
 from reconciler.spec.naming import wrong_object
-from reconciler.spec.problems import Keys
 from reconciler.spec.requirements import check_container
 from reconciler.spec.scope import Scope, Table
 
@@ -74,9 +73,7 @@ def _instance_names(scope: Scope, name: str, table: Table) -> list[tuple[int, st
     """(index, name on the engine) of each instance; the index of a container that is not scaled is 0."""
     scale = table.get("scale", 1)
     keys: Keys = (Kind.CONTAINER.value, name)
-    if not 0 <= scale <= MAX_SCALE:
-        scope.problems.at((*keys, "scale"), f"{scale} is not a number of instances", f"write one from 0 to {MAX_SCALE}")
-        return []
+
     if "container_name" in table:
         if scale > 1:
             scope.problems.at(

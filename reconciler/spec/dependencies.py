@@ -7,8 +7,11 @@ from typing import Any
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, Dependency
-from reconciler.spec.problems import Keys, nearest
+from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope, Table
+
+#: A cycle of more containers is not written out.
+MAX_SHOWN = 12
 
 _CONDITIONS = {
     "service_started": Condition.STARTED,
@@ -55,11 +58,8 @@ def _is_usable(scope: Scope, keys: Keys, other: str, condition: Condition) -> bo
         return False
     check = containers[other].get("healthcheck", {})
     if condition is Condition.HEALTHY and (check.get("disable") or check.get("test") in ("NONE", ["NONE"])):
-        scope.problems.at(
-            keys,
-            f"'{other}' can never be healthy: its health check is disabled",
-            "write 'started', or give it a health check",
-        )
+        message = f"'{other}' can never be healthy: its health check is disabled"
+        scope.problems.at(keys, message, "write 'started', or give it a health check")
         return False
     return True
 
@@ -67,24 +67,14 @@ def _is_usable(scope: Scope, keys: Keys, other: str, condition: Condition) -> bo
 def _can_share(scope: Scope, keys: Keys, other: str) -> bool:
     containers = scope.tables(Kind.CONTAINER)
     if other not in containers:
-        if scope.complete:
-            meant = nearest(other, containers)
-            hint = (
-                f"did you mean 'service:{meant}'?"
-                if meant
-                else f"declare it, or write 'container:{other}' for one of another project"
-            )
-            scope.problems.at(keys, f"there is no container '{other}'", hint)
+        scope.unknown(Kind.CONTAINER, other, keys, f"declare it, or write 'container:{other}' for a foreign one")
         return False
     if other == keys[1]:
         scope.problems.at(keys, "a container cannot share with itself", "name another one")
         return False
     if containers[other].get("scale", 1) != 1:
-        scope.problems.at(
-            keys,
-            f"'{other}' is scaled: it is unclear which instance is meant",
-            "share with a container of one instance",
-        )
+        message = f"'{other}' has not one instance, so that it is unclear which is meant"
+        scope.problems.at(keys, message, "share with a container that is not scaled")
         return False
     return True
 
@@ -112,10 +102,10 @@ def check_cycles(scope: Scope, dependencies: Mapping[str, tuple[Dependency, ...]
 def _report_cycle(scope: Scope, cycle: list[str]) -> None:
     first = cycle.index(min(cycle))
     cycle = cycle[first:] + cycle[:first]
+    shown = cycle if len(cycle) <= MAX_SHOWN else [*cycle[: MAX_SHOWN - 1], "…"]
     table = scope.tables(Kind.CONTAINER)[cycle[0]]
     keys: Keys = (Kind.CONTAINER.value, cycle[0])
     if "depends_on" in table:
         keys = (*keys, "depends_on")
-    scope.problems.at(
-        keys, f"containers wait for each other: {' → '.join([*cycle, cycle[0]])}", "take one of these dependencies out"
-    )
+    message = f"containers wait for each other: {' → '.join([*shown, cycle[0]])}"
+    scope.problems.at(keys, message, "take one of these dependencies out")

@@ -9,10 +9,10 @@ from reconciler.errors import Problem
 from reconciler.model.forms import ENVIRONMENT
 from reconciler.model.values import Value
 from reconciler.spec.env_files import MAX_BYTES, parse_env_file
-from reconciler.spec.paths import absolute
-from reconciler.spec.problems import Keys
+from reconciler.spec.keys import Keys
+from reconciler.spec.paths import absolute, kind_of
+from reconciler.spec.reading import UnreadableError, read_text
 from reconciler.spec.scope import REFUSED, Scope, Table
-from reconciler.spec.sources import UnreadableError, read_text
 
 
 def declare_variables(scope: Scope, keys: Keys, raw: Any) -> dict[str, str] | None:
@@ -57,7 +57,7 @@ def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Valu
 def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:
     path = absolute(scope.directory, entry["path"], scope.environment)
     shown = str(Path(scope.shown, entry["path"]))
-    if entry.get("required") is False and not Path(path).exists():
+    if entry.get("required") is False and not kind_of(path):
         return {}
     try:
         text = read_text(path, MAX_BYTES)

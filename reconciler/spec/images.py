@@ -12,9 +12,9 @@ from reconciler.model.desired import Build, ImageResource, Origin, PullPolicy
 from reconciler.model.forms import MAP
 from reconciler.model.observed import normal_reference
 from reconciler.spec.environment import declare_variables
+from reconciler.spec.keys import Keys
 from reconciler.spec.naming import wrong_reference
-from reconciler.spec.paths import absolute, is_inside
-from reconciler.spec.problems import Keys
+from reconciler.spec.paths import absolute, is_inside, kind_of
 from reconciler.spec.scope import REFUSED, Scope, Table
 
 _STRICTEST = (PullPolicy.NEVER, PullPolicy.MISSING, PullPolicy.ALWAYS)
@@ -173,7 +173,7 @@ def _context(scope: Scope, keys: Keys, raw: str) -> str | None:
         scope.problems.at(place, f"{raw!r} is not a directory", "clone it, and name the directory")
         return None
     context = absolute(scope.directory, raw, scope.environment)
-    if not Path(context).is_dir():
+    if kind_of(context) != "directory":
         shown = Path(scope.shown, raw)
         scope.problems.at(place, f"there is no directory {shown}", "it is relative to the file it stands in")
         return None
@@ -187,6 +187,6 @@ def _wrong_dockerfile(context: str, dockerfile: str) -> tuple[str, str] | None:
             f"the Dockerfile {dockerfile!r} is not inside the build context",
             "write the path of a file in the context",
         )
-    if not Path(context, dockerfile).is_file():
+    if kind_of(f"{context}/{dockerfile}") != "file":
         return f"there is no file {dockerfile!r} in the build context", 'name it: dockerfile = "path"'
     return None

@@ -8,9 +8,10 @@ from pathlib import Path
 from reconciler.errors import Problem, SpecError
 from reconciler.model.address import Kind
 from reconciler.model.desired import DesiredState
+from reconciler.spec.keys import Keys
 from reconciler.spec.merge import Document, merge
 from reconciler.spec.naming import default_project, wrong_project
-from reconciler.spec.problems import Keys, Problems
+from reconciler.spec.problems import Problems
 from reconciler.spec.resolve import resolve
 from reconciler.spec.scope import Scope
 from reconciler.spec.sources import read_dotenv, read_sources, spec_files
@@ -29,10 +30,10 @@ def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
     """
     problems = Problems()
     names = spec_files(path, problems)
-    shown = path if path.is_dir() else path.parent
     sources = read_sources(names, problems)
     if not sources:
         raise SpecError(problems.found)
+    shown = path if path.is_dir() else path.parent
     variables = read_dotenv(shown, str(shown / ".env"), environment, problems)
     document = merge(sources, variables.get, problems)
     document = _validate(document, environment, problems)

@@ -11,9 +11,9 @@ from reconciler.model.address import Kind
 from reconciler.model.desired import Origin
 from reconciler.model.forms import Form
 from reconciler.model.rows import BY_NAME
+from reconciler.spec.keys import Keys
 from reconciler.spec.prescan import refuse
-from reconciler.spec.problems import Keys
-from reconciler.spec.sources import MAX_FILE_BYTES, UnreadableError, read_text
+from reconciler.spec.reading import MAX_FILE_BYTES, UnreadableError, read_text
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -28,85 +28,83 @@ def locate(file_text: str, keys: Keys) -> Place:
 
     A value that has a key is where its key is.
     """
-    places = _places(file_text)
-    for length in range(len(keys), 0, -1):
-        if keys[:length] in places:
-            return places[keys[:length]]
-    return 0, 0
+    return index_of(file_text).find(keys)
 
 
 @functools.lru_cache(maxsize=8)
-def _places(file_text: str) -> dict[Keys, Place]:
+def index_of(file_text: str) -> _Index:
+    """The places of a text; kept, since a file seldom has but one mistake."""
     import tree_sitter
     import tree_sitter_toml
 
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language()))
     content = file_text.encode()
-    walk = _Walk(content.split(b"\n"))
-    walk.document(parser.parse(content).root_node)
-    return walk.places
+    return _Index(parser.parse(content).root_node, content.split(b"\n"))
 
 
-class _Walk:
-    """Visits every key and list item of a syntax tree; the first place of a key stands."""
+class _Index:
+    """The place of every key and list item of one text, the first one where there are several.
 
-    def __init__(self, lines: list[bytes]) -> None:
-        self.places: dict[Keys, Place] = {}
+    Tables and lists are looked into only when something in them is asked for: a file can hold 50,000 values, and one
+    mistake must not cost a walk over all of them.
+    """
+
+    def __init__(self, root: Node, lines: list[bytes]) -> None:
         self.lines = lines
-
-    def document(self, root: Node) -> None:
-        counts: dict[Keys, int] = {}
+        self.places: dict[Keys, Place] = {}
+        self.unread: dict[Keys, list[Node]] = {}
+        self.counts: dict[Keys, int] = {}
         for node in root.named_children:
             if node.type == "pair":
                 self.pair(node, ())
-            elif node.type in ("table", "table_array_element"):
-                header, *rest = node.named_children or [node]
-                keys = self.table(header, counts) if node.type == "table" else self.element(header, counts)
-                for child in rest:
-                    if child.type == "pair":
-                        self.pair(child, keys)
+            elif node.type in ("table", "table_array_element") and node.named_children:
+                keys = self.header(node.named_children[0], is_element=node.type != "table")
+                self.unread.setdefault(keys, []).append(node)
 
-    def table(self, header: Node, counts: dict[Keys, int]) -> Keys:
+    def find(self, keys: Keys) -> Place:
+        best = 0, 0
+        for length in range(1, len(keys) + 1):
+            best = self.places.get(keys[:length], best)
+            for node in self.unread.pop(keys[:length], ()):
+                self.read(node, keys[:length])
+        return best
+
+    def header(self, header: Node, *, is_element: bool) -> Keys:
+        """The keys of a table, the position in their list being one where tables stand in lists (`[[...]]`)."""
         keys: Keys = ()
-        for part in _key_parts(header):
-            keys = (*keys, _key_text(part))
-            self.note(keys, header)
-            if keys in counts:
-                keys = (*keys, counts[keys] - 1)
-        return keys
-
-    def element(self, header: Node, counts: dict[Keys, int]) -> Keys:
         *parents, last = _key_parts(header)
-        keys: Keys = ()
         for part in parents:
-            keys = (*keys, _key_text(part))
-            keys = (*keys, counts[keys] - 1) if keys in counts else keys
+            keys = self.latest((*keys, _key_text(part)), header)
         keys = (*keys, _key_text(last))
+        if is_element:
+            self.counts[keys] = self.counts.get(keys, 0) + 1
+        return self.latest(keys, header)
+
+    def latest(self, keys: Keys, header: Node) -> Keys:
         self.note(keys, header)
-        counts[keys] = counts.get(keys, 0) + 1
-        keys = (*keys, counts[keys] - 1)
-        self.note(keys, header)
+        if keys in self.counts:
+            keys = (*keys, self.counts[keys] - 1)
+            self.note(keys, header)
         return keys
 
-    def pair(self, node: Node, above: Keys) -> None:
-        key, *values = node.named_children
-        keys = above
-        for part in _key_parts(key):
-            keys = (*keys, _key_text(part))
-            self.note(keys, part)
-        for value in values[-1:]:
-            self.value(value, keys)
-
-    def value(self, node: Node, keys: Keys) -> None:
+    def read(self, node: Node, keys: Keys) -> None:
         if node.type == "array":
             items = [child for child in node.named_children if child.type not in ("comment", "ERROR")]
             for at, item in enumerate(items):
                 self.note((*keys, at), item)
-                self.value(item, (*keys, at))
-        elif node.type == "inline_table":
+                self.unread[(*keys, at)] = [item]
+        else:
             for child in node.named_children:
                 if child.type == "pair":
                     self.pair(child, keys)
+
+    def pair(self, node: Node, keys: Keys) -> None:
+        key, *values = node.named_children
+        for part in _key_parts(key):
+            keys = (*keys, _key_text(part))
+            self.note(keys, part)
+        if values and values[-1].type in ("array", "inline_table"):
+            self.unread.setdefault(keys, []).append(values[-1])
 
     def note(self, keys: Keys, node: Node) -> None:
         row, column = node.start_point

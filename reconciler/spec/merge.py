@@ -7,14 +7,14 @@ from typing import Any
 
 from reconciler.model.address import Kind
 from reconciler.spec.interpolate import InterpolationError, Lookup, interpolate
-from reconciler.spec.problems import Keys, Problems, Source
+from reconciler.spec.keys import Keys
+from reconciler.spec.prescan import MAX_DEPTH, MAX_ENTRIES
+from reconciler.spec.problems import Problems, Source
 from reconciler.spec.scalars import convert
 
 Document = dict[str, Any]
 
-MAX_DEPTH = 32
 MAX_RESOURCES = 1000
-MAX_ENTRIES = 2000
 MAX_EXPANDED = 4 * 1024 * 1024
 
 # Control characters break terminals and engines; bidirectional marks make a text read as what it is not.

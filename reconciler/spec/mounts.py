@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import VolumeResource
-from reconciler.model.structures import MOUNTS
+from reconciler.model.mounts import MOUNTS
 from reconciler.model.values import Value
+from reconciler.spec.keys import Keys
 from reconciler.spec.paths import absolute
-from reconciler.spec.problems import Keys, nearest
+from reconciler.spec.problems import nearest
 from reconciler.spec.scope import REFUSED, Scope, entry_of
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
 from reconciler.model.structures import PORTS
-from reconciler.spec.problems import Keys
+from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope, entry_of
 
 # Which addresses a wildcard takes as well: those with this mark in them.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from reconciler.model.address import Kind
-from reconciler.model.forms import declare_duration
+from reconciler.model.scalars import declare_duration
 from reconciler.model.values import Config
-from reconciler.spec.problems import Keys
+from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope
 
 #: (option, what is wrong, what to write)

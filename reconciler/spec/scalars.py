@@ -10,7 +10,7 @@ import re
 
 from reconciler.model.forms import CPUS, FLAG, INTEGER, PIDS, TRISTATE, Form
 from reconciler.model.rows import TABLE
-from reconciler.spec.problems import Keys
+from reconciler.spec.keys import Keys
 
 _BY_FORM: dict[Form, type] = {FLAG: bool, TRISTATE: bool, INTEGER: int, PIDS: int, CPUS: float}
 _FURTHER: dict[str, type] = {

@@ -11,7 +11,8 @@ from reconciler.model.forms import Form
 from reconciler.model.options import Cost
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Value, leaves
-from reconciler.spec.problems import Keys, Problems, nearest
+from reconciler.spec.keys import Keys
+from reconciler.spec.problems import Problems, nearest
 
 Table = dict[str, Any]
 

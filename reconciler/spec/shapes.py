@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from reconciler.model import forms, structures
+from reconciler.model import forms, mounts, structures
 from reconciler.model.forms import Form
 from reconciler.spec import long_forms
 from reconciler.spec.toml_types import MAP, TEXT_OR_INTEGER, TEXT_OR_TEXTS, TEXTS, list_of, one_of, table_of
@@ -41,7 +41,7 @@ BY_FORM: dict[Form, Any] = {
     forms.LOGGING: long_forms.LOGGING,
     structures.PORTS: list_of(one_of(text=str, integer=int, table=long_forms.PORT)),
     structures.EXPOSE: list_of(TEXT_OR_INTEGER),
-    structures.MOUNTS: list_of(one_of(text=str, table=long_forms.MOUNT)),
+    mounts.MOUNTS: list_of(one_of(text=str, table=long_forms.MOUNT)),
     structures.NETWORKS: one_of(list=TEXTS, table=table_of(long_forms.ENDPOINT)),
     structures.HEALTHCHECK: long_forms.HEALTHCHECK,
     structures.IPAM: long_forms.IPAM,

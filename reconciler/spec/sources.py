@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.errors import Problem
 from reconciler.spec.env_files import MAX_BYTES as MAX_ENV_BYTES
 from reconciler.spec.env_files import parse_env_file
+from reconciler.spec.paths import kind_of
 from reconciler.spec.prescan import refuse
 from reconciler.spec.problems import Problems, Source
+from reconciler.spec.reading import MAX_FILE_BYTES, UnreadableError, read_text
 
-MAX_FILE_BYTES = 256 * 1024
 MAX_FILES = 200
 MAX_TOTAL_BYTES = 4 * 1024 * 1024
 
 
-class UnreadableError(Exception):
-    """A file that cannot be used as text; says why, and what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 def spec_files(path: Path, problems: Problems) -> list[str]:
     """The names of the files of a project, sorted, as the user would write them."""
-    if path.is_file():
-        return [str(path)]
     shown = str(path)
-    if not path.is_dir():
-        is_there = path.exists() or path.is_symlink()
-        message = "is neither a directory nor a file" if is_there else "does not exist"
+    kind = kind_of(shown)
+    if kind == "file":
+        return [shown]
+    if kind != "directory":
+        message = "is neither a directory nor a file" if kind else "does not exist, or may not be read"
         problems.add(Problem(shown, 0, 0, "", message, "give a directory of *.toml files, or one file"))
         return []
     try:
         # Editors leave hidden files such as `.#web.toml` beside the real ones.
         files = [file for file in path.iterdir() if file.suffix == ".toml" and not file.name.startswith(".")]
     except OSError as error:
-        problems.add(Problem(shown, 0, 0, "", f"cannot be listed: {error.strerror}"))
+        problems.add(Problem(shown, 0, 0, "", f"cannot be listed: {error.strerror}", "check its permissions"))
         return []
     if not files:
         problems.add(Problem(shown, 0, 0, "", "holds no *.toml file", "write one; subdirectories are not read"))
     if len(files) > MAX_FILES:
-        problems.add(Problem(shown, 0, 0, "", f"holds {len(files)} *.toml files; at most {MAX_FILES} are read"))
+        message = f"holds {len(files)} *.toml files; at most {MAX_FILES} are read"
+        problems.add(Problem(shown, 0, 0, "", message, "put what belongs together into one file"))
         return []
     return sorted(map(str, files))
 
@@ -66,31 +59,6 @@ def read_sources(names: list[str], problems: Problems) -> list[Source]:
         if source is not None:
             sources.append(source)
     return sources
-
-
-def read_text(name: str, limit: int) -> str:
-    """The text of a regular file of at most `limit` bytes.
-
-    Raises:
-        UnreadableError: it is something else, is larger, is not UTF-8, or cannot be read.
-    """
-    try:
-        # A pipe would keep us waiting for a writer.
-        if not stat.S_ISREG(Path(name).stat().st_mode):
-            raise UnreadableError("is not a regular file", "put a file there, or take it away")
-        with Path(name).open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise UnreadableError(
-            f"cannot be read: {error.strerror}", "check that it exists and its permissions"
-        ) from error
-    if len(content) > limit:
-        raise UnreadableError(f"is larger than {limit >> 10} KiB", "split it into several files")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UnreadableError(f"is not UTF-8 text (line {line})", "save it in UTF-8") from error
 
 
 def _parse(name: str, text: str, problems: Problems) -> Source | None:
@@ -126,7 +94,7 @@ def _hint(message: str) -> str:
 def read_dotenv(directory: Path, shown: str, environment: Mapping[str, str], problems: Problems) -> dict[str, str]:
     """The environment over the variables of the `.env` file in `directory`, if there is one."""
     file = directory / ".env"
-    if not file.exists():
+    if not kind_of(str(file)):
         return dict(environment)
     try:
         variables, mistakes = parse_env_file(read_text(str(file), MAX_ENV_BYTES), environment.get)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import NetworkResource, VolumeResource
+from reconciler.spec.keys import Keys
 from reconciler.spec.naming import is_predefined, wrong_object
-from reconciler.spec.problems import Keys
 from reconciler.spec.scope import Scope, Table
 
 DEFAULT = "default"

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, Tag
 
 from reconciler.spec.compose_words import ELSEWHERE, NOT_YET
-from reconciler.spec.problems import Keys, nearest, suggest
+from reconciler.spec.keys import Keys
+from reconciler.spec.problems import nearest, suggest
 
 _MESSAGES = {
     "string_type": "must be a text",

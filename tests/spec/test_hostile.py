@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.errors import SpecError
 from reconciler.model.rows import TABLE
 from reconciler.spec.load import load
-from reconciler.spec.locations import _places
+from reconciler.spec.locations import index_of
 from reconciler.spec.problems import MAX_PROBLEMS
 
 WEB = '[container.web]\nimage = "x:1"\n'
@@ -38,6 +38,8 @@ REFUSED_AT_ONCE = {
     "replicas": WEB + "scale = 1000000",
     "nested-reference": WEB + 'user = "' + "${A:-" * 20_000 + '"',
     "port-ranges": WEB + "expose = [" + '"1-65535",' * 20_000 + "]",
+    "long-paths": f"{WEB}env_file = '{'x' * 9000}'\nvolumes = ['./{'x' * 9000}:/x']\n[image.a]\nbuild = '{'x' * 9000}'\n"
+    f"[image.b]\nbuild = {{ context = '.', dockerfile = '{'x' * 9000}' }}\n",
     "deep-inline": WEB + "x = " + "{ a.b.c.d.e.f.g.h = " * 30 + "1" + " }" * 30,
 }
 
@@ -60,7 +62,7 @@ def test_refused_within_100_ms(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, REFUSED_AT_ONCE[name])
     took = []
     for _ in range(3):  # the machine may be busy; the file is not to blame for that
-        _places.cache_clear()
+        index_of.cache_clear()
         start = time.process_time()
         with pytest.raises(SpecError):
             load(path, {})

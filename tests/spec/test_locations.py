@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.desired import Origin
+from reconciler.spec.keys import Keys, path_text
 from reconciler.spec.locations import locate, locate_field
-from reconciler.spec.problems import Keys, path_text
 
 TEXT = """\
 top = 1

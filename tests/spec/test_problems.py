@@ -23,7 +23,7 @@ def test_problems(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"nowhere: does not exist\n    hint: give a directory"):
+    with pytest.raises(SpecError, match=r"nowhere: does not exist, or may not be read\n    hint: give a directory"):
         load(tmp_path / "nowhere", {})
     with pytest.raises(SpecError, match=r"null: is neither a directory nor a file"):
         load(Path("/dev/null"), {})

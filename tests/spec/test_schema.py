@@ -12,8 +12,8 @@ from reconciler.model.address import Kind
 from reconciler.model.options import Cost, Option
 from reconciler.model.rows import TABLE
 from reconciler.spec.documents import MODELS, PROJECT, describe, example_of
+from reconciler.spec.keys import Keys
 from reconciler.spec.load import load
-from reconciler.spec.problems import Keys
 from reconciler.spec.scalars import expected_type
 from reconciler.spec.schema import json_schema
 from reconciler.spec.toml_types import Table

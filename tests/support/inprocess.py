@@ -9,7 +9,7 @@ from reconciler.engine.interface import Engine
 from reconciler.model.plan import Change, Plan
 from reconciler.model.report import Report
 from reconciler.model.values import Config
-from reconciler.planning.world import Request
+from reconciler.planning.world import EVERYTHING, Request
 from reconciler.reconcile import Pass, act, look, look_destroy
 from reconciler.spec.load import load
 
@@ -27,13 +27,13 @@ class Workbench:
         header = f'[project]\nname = "{self.name}"\n\n' if filename == "spec.toml" else ""
         (self.directory / filename).write_text(header + text)
 
-    def look(self, request: Request = Request()) -> Pass:
+    def look(self, request: Request = EVERYTHING) -> Pass:
         return look(load(self.directory, self.environment), self.engine, request)
 
-    def plan(self, request: Request = Request()) -> Plan:
+    def plan(self, request: Request = EVERYTHING) -> Plan:
         return self.look(request).plan
 
-    def apply(self, request: Request = Request()) -> Report:
+    def apply(self, request: Request = EVERYTHING) -> Report:
         again = request._replace(replace=())
         return act(self.plan(request), self.engine, lambda: self.look(again))
 

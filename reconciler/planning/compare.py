@@ -1,0 +1,104 @@
+"""One container of ours against what it should be, field by field."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.model.address import Kind
+from reconciler.model.desired import ContainerResource, ImageResource
+from reconciler.model.observed import ObservedContainer, normal_reference
+from reconciler.model.ownership import hash_option, parse_fingerprint
+from reconciler.model.plan import FieldChange, Reason, Verb
+from reconciler.model.rows import BY_NAME
+from reconciler.model.values import Config
+from reconciler.planning.decide import Difference
+from reconciler.planning.diff import diff_config
+from reconciler.planning.expand import declared_options
+from reconciler.planning.expected import expected_container, observed_container
+from reconciler.planning.phases import PREVIOUS
+from reconciler.planning.sharing import donors_observed
+from reconciler.planning.world import World
+
+
+class Comparison(NamedTuple):
+    """What differs, and the two whole configs that were compared."""
+
+    fields: tuple[FieldChange, ...]
+    expected: Config
+    observed: Config
+
+    @property
+    def difference(self) -> Difference:
+        if not self.fields:
+            return Difference.NONE
+        replaced = any(field.forces == "replace" for field in self.fields)
+        return Difference.REPLACEMENT if replaced else Difference.IN_PLACE
+
+
+def compare(world: World, resource: ContainerResource, container: ObservedContainer) -> Comparison:
+    """Every field of one container of ours against what it should be."""
+    if container.config is None:
+        return Comparison((), {}, {})
+    made_from = parse_fingerprint(container.labels)
+    image = world.images_by_id.get(container.image_id)
+    supplied = image.supplies if image is not None and image.supplies is not None else None
+    donor_ids, renewed = donors_observed(world, resource)
+    expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
+    network_ids = {name: network.id for name in resource.networks if (network := world.network(name)) is not None}
+    observed = observed_container(container, expected, network_ids)
+    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
+    if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
+        rows = BY_NAME[Kind.CONTAINER]
+        fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]
+    fields = [field for field in fields if field.path not in renewed]
+    for option in renewed:
+        fields.append(
+            FieldChange(
+                option, observed.get(option), None, Reason.DEPENDENCY, "replace", shown=("(shared)", "(made anew)")
+            )
+        )
+    extra = (_image_field(world, resource, container), _state_field(resource, container))
+    return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
+
+
+def _image_field(world: World, resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
+    image = image_of(world, resource)
+    change = world.changes.get(resource.image)
+    pending = change is not None and change.verb in (Verb.CREATE, Verb.REPLACE)
+    found = world.image(image.reference)
+    if not pending and (found is None or found.id == container.image_id):
+        return None
+    if pending and change is not None and change.reason is Reason.CONTENT_CHANGED:
+        reason = Reason.CONTENT_CHANGED
+    else:
+        declared = hash_option(resource.config.get("image"))
+        then = parse_fingerprint(container.labels).options.get("image", declared)
+        reason = Reason.IMAGE_CHANGED if then == declared else Reason.SPEC_CHANGED
+    before, after = container.image, image.reference
+    if normal_reference(before) == normal_reference(after):
+        before = f"{before} ({container.image_id[7:19]})"
+        after = f"{after} ({'made by this plan' if pending or found is None else found.id[7:19]})"
+    return FieldChange("image", before, after, reason, "replace", shown=(f'"{before}"', f'"{after}"'))
+
+
+def _state_field(resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
+    """What is not running is judged by its restart policy: exit 0 under `no` or `on-failure` is done."""
+    status = container.status
+    if status in ("running", "restarting", "removing"):
+        return None
+    policy = str(resource.config.get("restart") or "no")
+    ended_well = status == "exited" and container.exit_code == 0 and (policy == "no" or policy.startswith("on-failure"))
+    if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
+        return None
+    seen = f"exited ({container.exit_code})" if status == "exited" else status
+    # What was created and could not be started is made anew: a second start may come up without its ports.
+    forces = "replace" if status == "dead" or (status == "created" and container.error) else "start"
+    reason = Reason.INTERRUPTED if status == "created" else Reason.DRIFTED
+    return FieldChange("state", seen, "running", reason, forces, shown=(seen, "running"))
+
+
+def image_of(world: World, resource: ContainerResource) -> ImageResource:
+    """The resource that supplies the image."""
+    image = world.desired.resources[resource.image]
+    assert isinstance(image, ImageResource)
+    return image

@@ -1,0 +1,50 @@
+"""Namespaces that containers share: whose they are, and whether this plan makes them anew."""
+
+from __future__ import annotations
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.desired import ContainerResource
+from reconciler.model.plan import Ref
+from reconciler.planning.phases import serving
+from reconciler.planning.world import World
+
+_SHARING = ("network_mode", "pid", "ipc")
+
+
+def _shared_with(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
+    """By option, the container of this project whose namespace is shared."""
+    shared = {}
+    for option in _SHARING:
+        value = resource.config.get(option)
+        if isinstance(value, str) and value.startswith("service:"):
+            instances = world.instances.get(Address(Kind.CONTAINER, value.partition(":")[2]), [])
+            if instances:
+                shared[option] = instances[0]
+    return shared
+
+
+def donors_observed(world: World, resource: ContainerResource) -> tuple[dict[str, str], list[str]]:
+    """By option, the donor's id; and the options whose donor this plan makes anew."""
+    ids, renewed = {}, []
+    for option, donor in _shared_with(world, resource).items():
+        current = serving(world, donor)
+        if world.will_change(donor.address) or current is None:
+            renewed.append(option)
+        ids[option] = current.id if current is not None else ""
+    for option in _SHARING:
+        value = resource.config.get(option)
+        if isinstance(value, str) and value.startswith("container:"):
+            named = value.partition(":")[2]
+            found = world.containers.get(named) or world.containers_by_id.get(named)
+            ids[option] = found.id if found is not None else named
+    return ids, renewed
+
+
+def donor_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
+    """By option, the donor: by its id, or by its name where this plan makes it."""
+    refs = {}
+    for option, donor in _shared_with(world, resource).items():
+        current = serving(world, donor)
+        renewed = world.will_change(donor.address) or current is None
+        refs[option] = Ref(donor.name, "" if renewed or current is None else current.id)
+    return refs
