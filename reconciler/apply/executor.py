@@ -29,6 +29,7 @@ from reconciler.model.plan import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    StartContainer,
     Step,
     StopContainer,
     Verb,
@@ -174,7 +175,7 @@ def _perform(run: _Run, change: Change) -> Outcome:
             warnings += _act(run, change, step.action)
         except EngineError as error:
             status, message = _failure(change, step, error)
-            if _take_back(run, change, undone) and any(isinstance(s.action, StopContainer) for s in undone):
+            if _take_back(run, change, undone) and _starts_again(undone):
                 status = Status.RESTORED
             break
         undone = [] if step.commits else [*undone, step]
@@ -211,15 +212,19 @@ def _work(change: Change, action: Action) -> str:
     return "container" if change.address.kind is Kind.CONTAINER else "rest"
 
 
+def _starts_again(steps: list[Step]) -> bool:
+    """Whether taking these back starts what served before."""
+    return any(isinstance(action, StartContainer) for step in steps for action in step.undo)
+
+
 def _take_back(run: _Run, change: Change, done: list[Step]) -> bool:
     """Undo the steps, the last first; whether all of it worked. A later pass finishes what did not."""
     complete = True
     for step in reversed(done):
-        if step.undo is None:
-            continue
-        try:
-            run.notify(Happening(change.address, change.verb, "action", f"take back: {describe(step.undo)}"))
-            _act(run, change, step.undo)
-        except EngineError:
-            complete = False
+        for action in step.undo:
+            try:
+                run.notify(Happening(change.address, change.verb, "action", f"take back: {describe(action)}"))
+                _act(run, change, action)
+            except EngineError:
+                complete = False
     return complete

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli import saved
 from reconciler.cli.documents import plan_document, print_json, report_document
-from reconciler.cli.render import NO_CHANGES, Painter, plan_text, report_text
-from reconciler.cli.session import cache_directory, load_spec, locator, make_request, open_engine
-from reconciler.errors import UsageError
-from reconciler.model.address import Address
+from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, plan_text, report_text
+from reconciler.cli.session import (
+    cache_directory,
+    load_spec,
+    locator,
+    make_request,
+    open_engine,
+    refuse_unknown_targets,
+)
+from reconciler.errors import EngineError, UsageError
+from reconciler.model.address import Address, Kind
+from reconciler.model.ownership import Owner, owner_of
 from reconciler.model.plan import Plan, RemoveVolume
+from reconciler.model.report import Report
 from reconciler.planning.world import Request
 from reconciler.reconcile import Pass, act, look, look_destroy
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from reconciler.engine.interface import Engine
-    from reconciler.model.desired import DesiredState
-    from reconciler.model.report import Report
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -34,9 +37,17 @@ def plan(options: argparse.Namespace) -> int:
     desired = load_spec(options)
     request = make_request(options, desired)
     made = look(desired, open_engine(options), request, locator(desired), cache_directory())
+    refuse_unknown_targets(request, desired, made.plan)
     if options.out:
         saved.save(Path(options.out), options.path, request, made.plan)
-    _print_plan(options, made.plan)
+    if options.json:
+        print_json(plan_document(made.plan))
+    else:
+        print(plan_text(made.plan, Painter()))
+    if options.out and not options.json:
+        print(
+            f"\nSaved to {options.out}; `reconciler apply {options.out}` carries it out if nothing has moved by then."
+        )
     return 2 if options.detailed_exitcode and not made.plan.is_settled else 0
 
 
@@ -58,36 +69,37 @@ def drift(options: argparse.Namespace) -> int:
     return 0 if found.is_settled else 2
 
 
-def _print_plan(options: argparse.Namespace, planned: Plan) -> None:
-    if options.json:
-        print_json(plan_document(planned))
-        return
-    print(plan_text(planned, Painter()))
-    if getattr(options, "out", None):
-        print(
-            f"\nSaved to {options.out}; `reconciler apply {options.out}` carries it out if nothing has moved by then."
-        )
-
-
-# --- apply ---------------------------------------------------------------------------------------------------------
+# --- apply and destroy ---------------------------------------------------------------------------------------------
 
 
 def apply(options: argparse.Namespace) -> int:
     """Plan, ask, execute, look again."""
     keep = saved.read(Path(options.path))
     if keep is not None:
+        _refuse_selection(options)
         options.path = keep.path
     desired = load_spec(options)
     engine = open_engine(options)
     request = keep.request if keep is not None else make_request(options, desired)
     made = look(desired, engine, request, locator(desired), cache_directory())
+    if keep is None:
+        refuse_unknown_targets(request, desired, made.plan)
     planned = saved.still_holds(keep, made.plan) if keep is not None else made.plan
     again = request._replace(replace=(), targets=request.targets or _addresses_of(keep, planned))
 
     def look_again() -> Pass:
         return look(desired, engine, again, locator(desired), cache_directory())
 
-    return _carry_out(options, planned, engine, look_again, desired)
+    return _carry_out(options, made._replace(plan=planned), engine, look_again, PLANNING)
+
+
+def _refuse_selection(options: argparse.Namespace) -> None:
+    given = [f"--{name.replace('_', '-')}" for name in ("target", "replace", "no_build") if getattr(options, name)]
+    if given:
+        raise UsageError(
+            f"a saved plan is carried out as it is: {', '.join(given)} cannot change it\n"
+            "    hint: give that to `reconciler plan --out FILE`"
+        )
 
 
 def _addresses_of(keep: saved.SavedPlan | None, planned: Plan) -> tuple[Address, ...]:
@@ -104,40 +116,33 @@ def destroy(options: argparse.Namespace) -> int:
         raise UsageError(
             "destroy removes everything that this project owns\n    hint: add --yes to say that you mean it"
         )
-    return _carry_out(
-        options, made.plan, engine, lambda: look_destroy(desired, engine, request), desired, destroying=True
-    )
+    wording = DESTROYING._replace(kept=() if options.volumes else _volumes_of(made))
+    return _carry_out(options, made, engine, lambda: look_destroy(desired, engine, request), wording)
+
+
+def _volumes_of(made: Pass) -> tuple[str, ...]:
+    project = made.desired.project
+    return tuple(v.name for v in made.observed.volumes if owner_of(Kind.VOLUME, v.labels, project)[0] is Owner.OURS)
 
 
 def _carry_out(
-    options: argparse.Namespace,
-    planned: Plan,
-    engine: Engine,
-    look_again: Callable[[], Pass],
-    desired: DesiredState,
-    *,
-    destroying: bool = False,
+    options: argparse.Namespace, made: Pass, engine: Engine, look_again: Callable[[], Pass], wording: Wording
 ) -> int:
+    planned = made.plan
     if not options.json:
-        print(plan_text(planned, Painter()) if planned.changes or not destroying else "Nothing to remove.", flush=True)
+        print(plan_text(planned, Painter(), wording), flush=True)
     if planned.changes and not _confirmed(options, planned):
         print("Nothing was changed.", file=sys.stderr)
         return 1
-    report = _execute(options, planned, engine, look_again)
-    error = _await_health(options, desired, engine) if getattr(options, "wait", False) and report.is_settled else ""
+    report, error = _execute(options, made, engine, look_again)
+    if getattr(options, "wait", False) and report.is_settled and not error:
+        error = _await_health(options, planned.project, engine)
     if options.json:
         print_json(report_document(planned, report, error))
     elif planned.changes:
-        text = report_text(report, Painter())
-        print(
-            "\n"
-            + (
-                text.replace("Settled. The engine matches the spec.", "Nothing of the project is left.")
-                if destroying
-                else text
-            )
-        )
+        print("\n" + report_text(report, Painter(), wording, sure=not error))
     if error and not options.json:
+        sys.stdout.flush()
         print(f"error: {error}", file=sys.stderr)
     return 0 if report.is_settled and not error else 1
 
@@ -152,49 +157,49 @@ def _confirmed(options: argparse.Namespace, planned: Plan) -> bool:
     if not sys.stdin.isatty():
         if loses:
             raise UsageError(
-                f"this would remove volumes with what is in them: {', '.join(loses)}\n    hint: add --yes to say that you mean it"
+                f"this would remove volumes with what is in them: {', '.join(loses)}\n"
+                "    hint: add --yes to say that you mean it"
             )
         return True
+    if options.json:
+        raise UsageError("with --json there is nothing to read before saying yes\n    hint: add --yes")
     print("\nDo it? Only 'yes' is taken as a yes: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("yes", "y")
 
 
-def _execute(options: argparse.Namespace, planned: Plan, engine: Engine, look_again: Callable[[], Pass]) -> Report:
+def _execute(
+    options: argparse.Namespace, made: Pass, engine: Engine, look_again: Callable[[], Pass]
+) -> tuple[Report, str]:
+    """What became of each change; and why what is left to do is not known, or ""."""
+    from reconciler.cli.interrupts import finish_on_signal
     from reconciler.cli.progress import make_progress
 
-    cancelled = threading.Event()
+    planned, failures = made.plan, list[str]()
+
+    def look_if_possible() -> Pass:
+        # An engine that has died must not take with it what is known of the changes before.
+        try:
+            return look_again()
+        except EngineError as error:
+            failures.append(f"what the engine holds now is not known: {error}")
+            return made._replace(plan=planned._replace(changes=()))
+
     if planned.changes and not options.json:
         print(flush=True)
-    with _finish_on_signal(cancelled), make_progress(quiet=options.json) as progress:
-        return act(planned, engine, look_again, progress, cancelled)
+    with finish_on_signal() as cancelled, make_progress(quiet=options.json) as progress:
+        report = act(planned, engine, look_if_possible, progress, cancelled)
+    if cancelled.is_set() and not report.is_settled:
+        failures.append("stopped before everything was done; `reconciler apply` goes on from here")
+    return report, "\n".join(failures)
 
 
-@contextmanager
-def _finish_on_signal(cancelled: threading.Event) -> Iterator[None]:
-    """The first signal lets what is under way end and begins nothing more; the second stops at once."""
-
-    def on_signal(number: int, frame: object) -> None:
-        del frame
-        if cancelled.is_set():
-            raise KeyboardInterrupt
-        cancelled.set()
-        print(f"{signal.Signals(number).name}: finishing what is under way; once more to stop at once", file=sys.stderr)
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
-
-
-def _await_health(options: argparse.Namespace, desired: DesiredState, engine: Engine) -> str:
+def _await_health(options: argparse.Namespace, project: str, engine: Engine) -> str:
     """Wait until every container is healthy; what is not by then, or ""."""
     from reconciler.apply.health import await_health
 
     if not options.json:
         print("waiting until everything is healthy", file=sys.stderr, flush=True)
-    return await_health(engine, desired.project)
-
-
-__all__ = ["NO_CHANGES", "apply", "destroy", "drift", "plan"]
+    try:
+        return await_health(engine, project)
+    except EngineError as error:
+        return f"whether everything is healthy is not known: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from reconciler.model.plan import Change, Plan, describe
@@ -13,7 +14,9 @@ FORMAT_VERSION = "1"
 
 
 def print_json(document: Any) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    """One document; with escapes where the output's encoding lacks characters."""
+    speaks_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(document, indent=2, ensure_ascii=not speaks_unicode))
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

@@ -138,11 +138,9 @@ def _health(container: ObservedContainer) -> str:
     if container.status == "running":
         return container.health or "running"
     if container.status == "exited":
-        return (
-            "done"
-            if container.exit_code == 0 and (container.config or {}).get("restart") in ("no", None)
-            else f"exited ({container.exit_code})"
-        )
+        policy = str((container.config or {}).get("restart") or "no")
+        is_done = container.exit_code == 0 and policy.partition(":")[0] in ("no", "on-failure")
+        return "done" if is_done else f"exited ({container.exit_code})"
     return container.status
 
 
@@ -224,14 +222,21 @@ def logs(options: argparse.Namespace) -> int:
             f"{options.address} has {len(found)} instances\n    hint: follow one of them, such as {options.address}[1]"
         )
     since = _since(options.since)
-    for container, _ in found:
-        chunks = engine.container_logs(
-            container.id, follow=options.follow, tail=options.tail, timestamps=options.timestamps, since=since
-        )
-        for stream, chunk in chunks:
-            target = sys.stdout if stream == "stdout" else sys.stderr
-            target.buffer.write(chunk)
-            target.flush()
+    try:
+        for container, address in found:
+            if len(found) > 1:
+                print(f"==> {clean(str(address))} <==", file=sys.stderr, flush=True)
+            chunks = engine.container_logs(
+                container.id, follow=options.follow, tail=options.tail, timestamps=options.timestamps, since=since
+            )
+            for stream, chunk in chunks:
+                target = sys.stdout if stream == "stdout" else sys.stderr
+                target.buffer.write(chunk)
+                target.flush()
+    except KeyboardInterrupt:
+        if not options.follow:
+            raise
+        # That is how one stops following.
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -24,39 +25,79 @@ def run(arguments: Sequence[str]) -> int:
     """
     import gc
 
-    from reconciler.cli.parser import build_parser
+    from reconciler.cli.streams import open_streams
 
     gc.disable()  # one command makes little garbage, and looking for it takes a tenth of a plan of 200 containers
-    parser = build_parser()
+    open_streams()
     try:
-        options = parser.parse_args(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _reader_has_gone()
+    except KeyboardInterrupt:
+        print("stopped.", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except OSError as error:
+        if not _is_about_output(error):
+            return _report_bug(error)
+        complain(f"error: the output cannot be written: {error.strerror}")
+        _give_up_output()
+        return 1
+    except Exception as error:
+        return _report_bug(error)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from reconciler.cli.parser import parse, print_help
+
+    try:
+        options = parse(arguments)
     except SystemExit as error:  # --help, or a usage error that has been printed
         return error.code if isinstance(error.code, int) else 1
     if options.version:
         options.command, options.json = "version", False
     if options.command is None:
-        parser.print_help()
+        print_help(sys.stderr)
         return 1
     try:
         return _command(options.command)(options)
     except SpecError as error:
         count = len(error.problems)
-        print(
-            f"{error}\n\n{count} problem{'s' if count != 1 else ''} in the spec; nothing was changed.", file=sys.stderr
-        )
-        return 1
+        unharmed = "; nothing was changed" if options.command in ("apply", "destroy") else ""
+        complain(f"{error}\n\n{count} problem{'s' if count != 1 else ''} in the spec{unharmed}.")
     except ReconcilerError as error:
-        print(f"error: {chain(error)}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does; that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except KeyboardInterrupt:
-        print("stopped.", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except Exception as error:
-        return _report_bug(error)
+        complain(f"error: {chain(error)}")
+    return 1
+
+
+def complain(text: str) -> None:
+    """A message on stderr. What came from the engine or a registry may hold anything, and must not steer a terminal."""
+    from reconciler.cli.render import clean
+
+    sys.stdout.flush()
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def _reader_has_gone() -> int:
+    """The reader of our output has left, as `head` does; that is no error of ours."""
+    _give_up_output()
+    return 128 + signal.SIGPIPE
+
+
+def _give_up_output() -> None:
+    """What is still in buffers goes nowhere, so that the interpreter does not try once more as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Whether writing to stdout failed: files that a command writes are complained about by name."""
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)
 
 
 def chain(error: BaseException) -> str:

@@ -71,7 +71,12 @@ def completion(options: argparse.Namespace) -> int:
     """Print a completion script; `eval` it, or put it where the shell looks."""
     import shtab
 
-    from reconciler.cli.parser import build_parser
+    from reconciler.cli.parser import build_parser, commands_of
 
-    print(shtab.complete(build_parser(), shell=options.shell))
+    parser = build_parser()
+    for command in commands_of(parser).values():
+        for action in command._actions:
+            if action.metavar in ("PATH", "FILE"):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(parser, shell=options.shell))
     return 0

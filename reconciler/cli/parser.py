@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn, TextIO
 
 DEFAULT_PATH = "specs"
+_PATH = "directory of *.toml files, or one file (default: specs)"
+_PATH_OR_PLAN = "directory of *.toml files, one file, or a plan saved by `plan --out` (default: specs)"
 
 _DESCRIPTION = """\
 Make a Docker host match a directory of TOML files.
@@ -17,29 +20,82 @@ Make a Docker host match a directory of TOML files.
 """
 
 
+class _Layout(argparse.RawDescriptionHelpFormatter):
+    """`-H, --host URL`, on every version of Python as from 3.13 on."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"
+
+
 class _Parser(argparse.ArgumentParser):
+    """No abbreviations: what a script abbreviates today is ambiguous after the next release."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Layout, "allow_abbrev": False, **options})
+
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(1, f"error: {message}\n    hint: `{self.prog} --help` lists what there is\n")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """A word that is none of those to choose from: the same text on every version of Python."""
+        if action.choices is None or value in action.choices:
+            return
+        words = [str(word) for word in action.choices]
+        what = "a command" if action.dest == "command" else f"a {action.dest}"
+        near = _nearest(str(value), words)
+        self.error(
+            f"{value!r} is not {what}; " + (f"did you mean {near}?" if near else f"there are {', '.join(words)}")
+        )
+
+
+def _nearest(word: str, words: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, words, n=1)), "")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of one command line.
+
+    Raises:
+        SystemExit: after `--help`, and with 1 after a usage error, which has been printed.
+    """
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if not unknown:
+        return options
+    of_command = commands_of(parser)[options.command] if options.command else parser
+    options_known = [name for action in of_command._actions for name in action.option_strings]
+    near = _nearest(unknown[0].partition("=")[0], options_known) if unknown[0].startswith("--") else ""
+    return of_command.error(
+        f"{' '.join(unknown)} is not understood" + (f"; did you mean {near}?" if near else ""),
+    )
+
+
+def print_help(stream: TextIO) -> None:
+    build_parser().print_help(stream)
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, _Parser]:
+    choices = next(action.choices for action in parser._actions if action.dest == "command")
+    assert isinstance(choices, dict)
+    return choices
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Every command with its options."""
-    parser = _Parser(prog="reconciler", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(prog="reconciler", description=_DESCRIPTION)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     _add_common(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
-    def add(name: str, summary: str, *, path: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, summary: str, *, path: str = _PATH) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=summary, description=summary)
         if path:
-            command.add_argument(
-                "path",
-                nargs="?",
-                default=DEFAULT_PATH,
-                metavar="PATH",
-                help="directory of *.toml files, or one file (default: specs)",
-            )
+            command.add_argument("path", nargs="?", default=DEFAULT_PATH, metavar="PATH", help=path)
         _add_common(command, default=argparse.SUPPRESS)
         return command
 
@@ -48,11 +104,11 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("plan", "show what apply would do; changes nothing")
     _add_json(command)
     command.add_argument(
-        "--out", metavar="FILE", help="save the plan, to be applied later if nothing has moved by then"
+        "--out", metavar="FILE", help="save the plan, to be applied later if nothing it touches has moved"
     )
     command.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
     _add_selection(command)
-    command = add("apply", "plan, ask when on a terminal, execute, look again")
+    command = add("apply", "plan, ask when on a terminal, execute, look again", path=_PATH_OR_PLAN)
     _add_json(command)
     _add_yes(command)
     _add_selection(command)
@@ -67,9 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--volumes", action="store_true", help="the volumes too, with what is in them")
     _add_on_container(commands, "logs", "print the output of a container")
     _add_on_container(commands, "restart", "restart a container")
-    add("schema", "print the JSON Schema of a spec file, for editors", path=False)
-    _add_json(add("version", "print the version", path=False))
-    command = add("completion", "print a completion script for a shell", path=False)
+    add("schema", "print the JSON Schema of a spec file, for editors", path="")
+    _add_json(add("version", "print the version", path=""))
+    command = add("completion", "print a completion script for a shell", path="")
     command.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="the shell")
     return parser
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from reconciler.apply.executor import Happening
+
+
+#: what the classic builder says of its own layers and of labels that we add; neither helps a reader. A build that
+#: fails shows its last lines whole
+_NOISE = re.compile(
+    r" ---> (Running in )?[0-9a-f]{12}$|Removing intermediate container [0-9a-f]{12}$"
+    r"|Step \d+/\d+ : LABEL reconciler\.|Successfully (built [0-9a-f]{12}$|tagged \S+:reconciler-)"
+)
 
 
 class Progress(Protocol):
@@ -52,12 +62,15 @@ class _PlainLines:
 
     def __call__(self, happening: Happening) -> None:
         if happening.what == "line":
+            if _NOISE.match(happening.text):
+                return
             text = f"{happening.address}: {clean(happening.text)}"
         elif happening.what == "end" and happening.outcome is not None:
             text = outcome_line(happening.outcome, self._painter)
         else:
             return
-        with self._lock:
+        # A reader that has gone must not end what is under way.
+        with self._lock, suppress(OSError):
             print(text, file=sys.stderr, flush=True)
 
     def __enter__(self) -> _PlainLines:
@@ -80,7 +93,7 @@ class _LiveLines(_PlainLines):
         with self._lock:
             if happening.what == "start":
                 self._began[key] = (time.monotonic(), "")
-            elif happening.what in ("action", "line") and key in self._began:
+            elif happening.what in ("action", "line") and key in self._began and not _NOISE.match(happening.text):
                 self._began[key] = (self._began[key][0], clean(happening.text).strip())
             elif happening.what == "end" and happening.outcome is not None:
                 self._began.pop(key, None)

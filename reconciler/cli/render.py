@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from reconciler.model.plan import Change, Plan, Reason, Verb
 from reconciler.model.report import Outcome, Report, Status
@@ -32,7 +32,24 @@ _WORDS = {
     Reason.OWNED_BY_OTHER: "it is not this project's",
     Reason.WOULD_LOSE_DATA: "it would lose data",
 }
+
+
+class Wording(NamedTuple):
+    """How a plan and its report are spoken of.
+
+    Attributes:
+        kept: volumes that a destroy leaves.
+    """
+
+    nothing: str
+    settled: str
+    destroys: bool = False
+    kept: tuple[str, ...] = ()
+
+
 NO_CHANGES = "No changes. The engine matches the spec."
+PLANNING = Wording(NO_CHANGES, "Settled. The engine matches the spec.")
+DESTROYING = Wording("Nothing to remove.", "Nothing of the project is left.", destroys=True)
 
 
 def use_colour(stream: TextIO) -> bool:
@@ -54,12 +71,28 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)
 
 
-def plan_text(plan: Plan, painter: Painter) -> str:
-    """One block a change, then the count."""
-    blocks = [_change_text(change, painter) for change in plan.changes]
+def plan_text(plan: Plan, painter: Painter, wording: Wording = PLANNING) -> str:
+    """A block for each change, then the count. Changes of one line stand together."""
+    blocks: list[str] = []
+    for change in plan.changes:
+        text = _change_text(change, painter, wording)
+        if blocks and "\n" not in text and _is_list(blocks[-1]):
+            blocks[-1] += f"\n{text}"
+        else:
+            blocks.append(text)
     blocks += [painter.paint(f"warning: {warning}", "33") for warning in plan.warnings]
-    blocks.append(summary_line(plan) if plan.changes else NO_CHANGES)
+    if wording.kept:
+        blocks.append(f"Kept, with what is in it: {_volumes(wording.kept)}. With --volumes it goes too.")
+    blocks.append(summary_line(plan, wording) if plan.changes else wording.nothing)
     return clean_keeping_colours("\n\n".join(blocks), painter)
+
+
+def _is_list(block: str) -> bool:
+    return "\n      " not in block
+
+
+def _volumes(names: tuple[str, ...]) -> str:
+    return f"volume{'' if len(names) == 1 else 's'} {', '.join(clean(name) for name in names)}"
 
 
 def clean_keeping_colours(text: str, painter: Painter) -> str:
@@ -67,8 +100,11 @@ def clean_keeping_colours(text: str, painter: Painter) -> str:
     return "".join(char if char.isprintable() or char in "\n\t\x1b" else f"\\x{ord(char):02x}" for char in text)
 
 
-def summary_line(plan: Plan) -> str:
+def summary_line(plan: Plan, wording: Wording = PLANNING) -> str:
     count = plan.summary()
+    if wording.destroys:
+        blocked = f", {count['blocked']} blocked" if count["blocked"] else ""
+        return f"Destroy: {count['remove']} to remove{blocked}."
     parts = [f"{count['create']} to add", f"{count['update']} to change", f"{count['replace']} to replace"]
     parts += [f"{count['adopt']} to adopt"] if count["adopt"] else []
     parts += [f"{count['remove']} to remove"]
@@ -76,10 +112,12 @@ def summary_line(plan: Plan) -> str:
     return f"Plan: {', '.join(parts)}."
 
 
-def _change_text(change: Change, painter: Painter) -> str:
+def _change_text(change: Change, painter: Painter, wording: Wording) -> str:
     sign, colour = _SIGNS[change.verb]
     title = f"{painter.paint(sign, colour)} {painter.paint(clean(str(change.address)), '1')}"
-    lines = [f"{title}  ({change.verb.value}: {_WORDS[change.reason]})"]
+    # Whoever destroys a project knows why it goes.
+    says_why = not (wording.destroys and change.reason is Reason.ORPHAN)
+    lines = [f"{title}  ({change.verb.value}: {_WORDS[change.reason]})" if says_why else title]
     mixed = len({field.reason for field in change.fields}) > 1
     width = max((len(clean(field.path)) for field in change.fields), default=0)
     for field in change.fields:
@@ -119,7 +157,7 @@ _PAST = {
 }
 
 
-def report_text(report: Report, painter: Painter) -> str:
+def report_text(report: Report, painter: Painter, wording: Wording = PLANNING, *, sure: bool = True) -> str:
     """The last lines of an apply: what was done, what was not, and what did not stick."""
     counts: dict[str, int] = {}
     for outcome in report.outcomes:
@@ -128,8 +166,10 @@ def report_text(report: Report, painter: Painter) -> str:
     if report.outcomes:
         lines.append(f"{', '.join(f'{count} {status}' for status, count in counts.items())}.")
     lines += did_not_stick(report, painter)
-    if report.is_settled:
-        lines.append(painter.paint("Settled. The engine matches the spec.", "32"))
+    if report.is_settled and sure:
+        left = f"{_volumes(wording.kept)}, kept" if wording.kept else ""
+        text = wording.settled if not left else f"Nothing of the project is left but {left}."
+        lines.append(painter.paint(text, "32"))
     return "\n".join(lines)
 
 
@@ -142,7 +182,7 @@ def did_not_stick(report: Report, painter: Painter) -> list[str]:
         if report.remaining
         else []
     )
-    lines = []
+    lines: list[str] = []
     for change in again:
         lines.append(painter.paint(f"did not stick: {change.address}", "31"))
         lines += _remains(change)

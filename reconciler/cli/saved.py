@@ -8,6 +8,7 @@ is no second way from a file to the engine.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,33 +44,63 @@ def save(file: Path, spec_path: str, request: Request, plan: Plan) -> None:
         "plan": plan_document(plan),
     }
     try:
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write_privately(file, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from None
+        raise UsageError(
+            f"the plan cannot be written to {file}: {error.strerror}\n    hint: give --out a file that you may write"
+        ) from None
+
+
+def _write_privately(file: Path, text: str) -> None:
+    """Whole or not at all, and readable to its owner alone even where a file of that name was there before."""
+    if file.exists() and not file.is_file():
+        raise IsADirectoryError(0, "it is no ordinary file")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with open(temporary, "w", encoding="utf-8", opener=_opener) as stream:
+            stream.write(text)
+        temporary.replace(file.resolve())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+
+
+def is_saved_plan(file: Path) -> bool:
+    """Whether a file is meant as a plan: no spec begins with a brace."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(1) == b"{"
+    except OSError:
+        return False
 
 
 def read(file: Path) -> SavedPlan | None:
-    """The plan in a file; None when it is something else, such as a spec."""
+    """The plan in a file; None when it is something else, such as a spec.
+
+    Raises:
+        UsageError: it is damaged.
+        StalePlanError: another version of this program made it.
+    """
+    if not is_saved_plan(file):
+        return None
     try:
-        with file.open("rb") as stream:
-            if not stream.read(1).startswith(b"{"):
-                return None
-            if file.stat().st_size > _MAX_BYTES:
-                return None
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        document = json.loads(file.read_text(encoding="utf-8")) if file.stat().st_size <= _MAX_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        document = None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        return None
+        raise UsageError(
+            f"{file} is a damaged plan file, or none\n    hint: make one with `reconciler plan --out {file}`"
+        )
     return _decode(file, document)
 
 
 def _decode(file: Path, document: dict[str, Any]) -> SavedPlan:
     if document.get("reconciler") != __version__:
-        raise StalePlanError(
-            f"{file} was saved by reconciler {document.get('reconciler')}, this is {__version__}; plan again"
-        )
+        made_by = document.get("reconciler") or "of an unknown version"
+        raise StalePlanError(f"{file} was saved by reconciler {made_by}, this is {__version__}\n    hint: plan again")
     try:
         request = Request(
             targets=tuple(parse_address(text) for text in document["targets"]),
@@ -80,7 +111,9 @@ def _decode(file: Path, document: dict[str, Any]) -> SavedPlan:
             str(document["path"]), request, str(document["plan"]["engine"]["id"]), dict(document["digests"])
         )
     except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{file} is a damaged plan file; plan again") from None
+        raise UsageError(
+            f"{file} is a damaged plan file\n    hint: make it again with `reconciler plan --out {file}`"
+        ) from None
 
 
 def still_holds(saved: SavedPlan, fresh: Plan) -> Plan:
@@ -90,7 +123,10 @@ def still_holds(saved: SavedPlan, fresh: Plan) -> Plan:
         StalePlanError: one of them would be another today; names each.
     """
     if saved.engine_id != fresh.engine_id:
-        raise StalePlanError("the saved plan was made for another engine; plan again")
+        raise StalePlanError(
+            "the saved plan was made for another engine; nothing was changed\n"
+            "    hint: name that one with -H or DOCKER_HOST, or plan again for this one"
+        )
     today = {_key(change): change for change in fresh.changes}
     moved = [key for key, value in saved.changes.items() if key not in today or _digest(today[key]) != value]
     if moved:

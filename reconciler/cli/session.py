@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.errors import UsageError
+from reconciler.errors import SpecError, UsageError
 from reconciler.model.address import Address, Kind, parse_address
 from reconciler.planning.world import Request
 
@@ -15,13 +15,24 @@ if TYPE_CHECKING:
 
     from reconciler.engine.interface import Engine
     from reconciler.model.desired import DesiredState
+    from reconciler.model.plan import Plan
     from reconciler.planning.planner import Locate
 
 
 def load_spec(options: argparse.Namespace) -> DesiredState:
     from reconciler.spec.load import load
 
-    return load(Path(options.path), os.environ)
+    path = Path(options.path)
+    try:
+        return load(path, os.environ)
+    except SpecError:
+        from reconciler.cli.saved import is_saved_plan
+
+        if not is_saved_plan(path):
+            raise
+        raise UsageError(
+            f"{path} is no spec but a saved plan\n    hint: `reconciler apply {path}` carries it out"
+        ) from None
 
 
 def open_engine(options: argparse.Namespace) -> Engine:
@@ -67,6 +78,20 @@ def _addresses(text: str, desired: DesiredState, *, removed: bool) -> list[Addre
     if not removed:
         raise UsageError(f"{text} is not in the spec\n    hint: {_known(desired)}")
     return [address]
+
+
+def refuse_unknown_targets(request: Request, desired: DesiredState, planned: Plan) -> None:
+    """A target may have left the spec, but then the engine must hold it.
+
+    Raises:
+        UsageError: one is neither here nor there, as after a slip of the pen.
+    """
+    planned_for = {address for change in planned.changes for address in (change.address, change.address.whole)}
+    declared = {address for known in desired.resources for address in (known, known.whole)}
+    for address in request.targets:
+        is_only_instance = address.instance == 1 and address.whole in desired.resources
+        if address not in planned_for and address not in declared and not is_only_instance:
+            raise UsageError(f"{address} is neither in the spec nor on the engine\n    hint: {_known(desired)}")
 
 
 def _known(desired: DesiredState) -> str:

@@ -11,8 +11,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from reconciler.engine.connect import Endpoint, docker_directory
 from reconciler.engine.credentials import Logins
+from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Json, Progress
 from reconciler.engine.references import split_reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from reconciler.engine.connect import Endpoint, TlsFiles
+from reconciler.engine.endpoint import Endpoint, TlsFiles
 
 if TYPE_CHECKING:
     import ssl

@@ -18,7 +18,7 @@ from reconciler.engine.interface import Engine, Json
 from reconciler.errors import NotFoundError
 from reconciler.model.address import Kind
 from reconciler.model.observed import ObservedImage, ObservedState
-from reconciler.model.ownership import Owner, owner_of
+from reconciler.model.ownership import ADDRESS, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
 
 
 def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset()) -> ObservedState:
@@ -27,7 +27,8 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     Raises:
         EngineError: a part could not be read. There is no half observation.
     """
-    listed = engine.list_containers()
+    images = engine.list_images()
+    listed = _without_inherited_labels(engine.list_containers(), images)
     ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable)}
     inspected = {answer["Id"]: decode_container(answer) for answer in engine.inspect_containers(list(ours))}
     others = [decode_listed_container(entry) for entry in listed if entry["Id"] not in ours]
@@ -35,10 +36,31 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     used_images = {container.image_id for container in inspected.values()}
     return ObservedState(
         facts=engine.facts(),
-        images=tuple(_images(engine, used_images)),
+        images=tuple(_images(engine, images, used_images)),
         networks=tuple(decode_network(network, _members(network, members)) for network in engine.list_networks()),
         volumes=tuple(decode_volume(volume, users.get(volume["Name"], ())) for volume in engine.list_volumes()),
         containers=tuple(sorted([*inspected.values(), *others], key=lambda container: (container.name, container.id))),
+    )
+
+
+def _without_inherited_labels(containers: list[Json], images: list[Json]) -> list[Json]:
+    """A container of an image that was committed from one of ours carries our labels and is not ours.
+
+    It shows in its image carrying the very same: what it was made from, which project, which resource.
+    """
+    marked = {image["Id"]: image["Labels"] for image in images if FINGERPRINT in (image.get("Labels") or {})}
+    return [
+        {**entry, "Labels": foreign_labels(labels)}
+        if _is_inherited(labels, marked.get(entry.get("ImageID") or ""))
+        else entry
+        for entry in containers
+        for labels in [entry.get("Labels") or {}]
+    ]
+
+
+def _is_inherited(labels: Json, image_labels: Json | None) -> bool:
+    return image_labels is not None and all(
+        labels.get(key) == image_labels.get(key) for key in (PROJECT, ADDRESS, FINGERPRINT, SETTINGS)
     )
 
 
@@ -49,8 +71,8 @@ def _is_inspected(entry: Json, project: str, adoptable: frozenset[str]) -> bool:
     return owner is Owner.NOBODY and any(name.lstrip("/") in adoptable for name in entry.get("Names") or ())
 
 
-def _images(engine: Engine, used: set[str]) -> Iterable[ObservedImage]:
-    images = {entry["Id"]: decode_listed_image(entry) for entry in engine.list_images()}
+def _images(engine: Engine, listed: list[Json], used: set[str]) -> Iterable[ObservedImage]:
+    images = {entry["Id"]: decode_listed_image(entry) for entry in listed}
     for image_id in sorted(used):
         try:
             answer: dict[str, Any] = engine.inspect_image(image_id)

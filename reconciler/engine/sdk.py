@@ -18,8 +18,8 @@ import urllib3
 from docker.errors import DockerException
 from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
 
-from reconciler.engine.connect import Endpoint
 from reconciler.engine.dial import dial
+from reconciler.engine.endpoint import Endpoint
 from reconciler.engine.interface import Json
 from reconciler.engine.refusals import message_of, refused, unreachable
 from reconciler.errors import EngineError, OutcomeUnknownError

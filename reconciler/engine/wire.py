@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from reconciler.engine.connect import Endpoint
 from reconciler.engine.dial import dial
+from reconciler.engine.endpoint import Endpoint
 from reconciler.engine.refusals import unreachable
 from reconciler.errors import EngineError
 

@@ -211,13 +211,13 @@ Action: TypeAlias = (
 
 
 class Step(NamedTuple):
-    """One action, and what takes it back when a later one fails.
+    """One action, and what takes it back, in this order, when a later one fails.
 
     Once a step that `commits` is done, nothing before it is taken back any more.
     """
 
     action: Action
-    undo: Action | None = None
+    undo: tuple[Action, ...] = ()
     commits: bool = False
 
 

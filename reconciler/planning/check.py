@@ -74,8 +74,7 @@ def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: boo
 def _actions(change: Change) -> Iterator[Action]:
     for step in change.steps:
         yield step.action
-        if step.undo is not None:
-            yield step.undo
+        yield from step.undo
 
 
 def _order(planned: Plan) -> Iterator[str]:

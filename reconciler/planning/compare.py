@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from reconciler.model.address import Kind
@@ -10,7 +11,7 @@ from reconciler.model.observed import ObservedContainer, normal_reference
 from reconciler.model.ownership import hash_option, parse_fingerprint
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
-from reconciler.model.values import Config
+from reconciler.model.values import Config, Value
 from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
@@ -44,8 +45,9 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     supplied = image.supplies if image is not None and image.supplies is not None else None
     donor_ids, renewed = donors_observed(world, resource)
     expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
-    network_ids = {name: network.id for name in resource.networks if (network := world.network(name)) is not None}
+    network_ids = {name: network.id for name in container.network_ids if (network := world.network(name)) is not None}
     observed = observed_container(container, expected, network_ids)
+    _leave_to_networks(world, expected, observed)
     fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
@@ -59,6 +61,15 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
         )
     extra = (_image_field(world, resource, container), _state_field(resource, container))
     return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
+
+
+def _leave_to_networks(world: World, expected: Config, observed: dict[str, Value]) -> None:
+    """A network that is replaced takes its members off and puts them on as declared: nothing is left to do here."""
+    wanted, seen = expected.get("networks"), observed.get("networks")
+    if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
+        renewed = {item.name for item in world.desired.networks() if world.will_change(item.address)}
+        kept = {name: wanted.get(name) if name in renewed else endpoint for name, endpoint in seen.items()}
+        observed["networks"] = {name: endpoint for name, endpoint in kept.items() if endpoint is not None}
 
 
 def _image_field(world: World, resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:

@@ -15,8 +15,7 @@ from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
     Blueprint,
     create_steps,
-    promote_steps,
-    ref,
+    recover_steps,
     remove_steps,
     replace_steps,
     update_steps,
@@ -33,9 +32,9 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     """The change of one instance, or None when it is settled."""
     objects = sort_objects(resource.name, world.owned_containers(resource.address))
     holder = world.containers.get(resource.name)
-    owner = Owner.OURS if objects.all() else _owner(world, holder)
-    if owner is Owner.OURS and holder is not None and not world.is_ours(Kind.CONTAINER, holder):
-        owner = _owner(world, holder)  # ours goes by another name, and a stranger has taken this one
+    owner = Owner.OURS if objects.all() else None
+    if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
+        owner = _owner(world, holder)  # whatever we have, a stranger has the name
     forbidden = _unsupported(world, resource)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
@@ -99,8 +98,7 @@ def _compare_objects(world: World, resource: ContainerResource, objects: Objects
     if candidate is not None:
         settled = compare(world, resource, candidate)
         if all(field.path in ("container_name", "state") for field in settled.fields):
-            steps = leftovers + promote_steps(ref(candidate), resource.name)
-            return settled, steps + (remove_steps(predecessor) if predecessor is not None else [])
+            return settled, leftovers + recover_steps(resource, candidate, predecessor)
         leftovers += remove_steps(candidate)
     if predecessor is not None:
         return compare(world, resource, predecessor), leftovers

@@ -17,6 +17,8 @@ from reconciler.planning.world import is_sensitive
 
 _DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
 _HIDDEN = "(sensitive value)"
+#: what an option follows where the spec does not say it
+_FOLLOWS = {"memswap_limit": "mem_limit", "expose": "ports", "command": "entrypoint"}
 
 
 class _Leaf(NamedTuple):
@@ -139,8 +141,10 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         now = now.get(network) if isinstance(now, Mapping) else None
         seen = seen.get(network) if isinstance(seen, Mapping) else None
     then = made_from.options.get(key)
-    if then == (None if now is None else hash_option(now)):
-        return Reason.DRIFTED
+    if then == _hash(now):
+        source = _FOLLOWS.get(row.name, row.name)
+        followed = made_from.options.get(source) != _hash(declared.get(source))
+        return Reason.SPEC_CHANGED if followed else Reason.DRIFTED
     if row.cost in (Cost.REPLACE, Cost.DATA):
         return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
     if then is None:
@@ -150,3 +154,7 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
     else:
         as_made = seen is not None and hash_option(seen) == then
     return Reason.SPEC_CHANGED if as_made else Reason.DRIFTED
+
+
+def _hash(value: Value) -> str | None:
+    return None if value is None else hash_option(value)

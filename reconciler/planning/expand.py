@@ -14,6 +14,7 @@ from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
 from reconciler.model.ownership import owner_labels
 from reconciler.model.plan import (
+    Action,
     Connect,
     CreateContainer,
     Disconnect,
@@ -87,7 +88,7 @@ class Blueprint:
             anonymous=anonymous,
             platform=resource.platform,
         )
-        steps = [Step(create, undo=RemoveContainer(Ref(name)))]
+        steps = [Step(create, undo=(RemoveContainer(Ref(name)),))]
         endpoints = resource.config.get("networks")
         for network in resource.networks[len(at_once) :]:
             endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
@@ -104,13 +105,24 @@ def replace_steps(blueprint: Blueprint, current: ObservedContainer, anonymous: M
     """Args: anonymous: volumes nobody named that the candidate takes over, by path."""
     name = blueprint.resource.name
     candidate = name + NEXT
+    make = blueprint.make(candidate, anonymous)
+    if current.name == name + PREVIOUS:
+        # An earlier run stopped it and was cut off: if this one fails too, it serves again.
+        make[0] = make[0]._replace(undo=(*make[0].undo, *_bring_back(blueprint.resource, current)))
     return [
         *blueprint.waits,
-        *blueprint.make(candidate, anonymous),
+        *make,
         *_retire_steps(current, name + PREVIOUS),
         *promote_steps(Ref(candidate), name),
         Step(RemoveContainer(ref(current))),
     ]
+
+
+def _bring_back(resource: ContainerResource, predecessor: ObservedContainer) -> tuple[Action, ...]:
+    """Make a predecessor what it was. Its restart policy was set to `no` when it was stopped."""
+    target = ref(predecessor)
+    policy = resource.config.get("restart") or "no"
+    return RenameContainer(target, resource.name), UpdateContainer(target, {"restart": policy}), StartContainer(target)
 
 
 def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
@@ -118,24 +130,36 @@ def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
     target, steps = ref(current), []
     policy = (current.config or {}).get("restart") or "no"
     if policy != "no":
-        steps.append(
-            Step(UpdateContainer(target, {"restart": "no"}), undo=UpdateContainer(target, {"restart": policy}))
-        )
+        restore = UpdateContainer(target, {"restart": policy})
+        steps.append(Step(UpdateContainer(target, {"restart": "no"}), undo=(restore,)))
     if current.status == "paused":
         steps.append(Step(UnpauseContainer(target)))
     if current.status in _HELD_UP:
-        steps.append(Step(StopContainer(target, grace_seconds(current.config)), undo=StartContainer(target)))
+        steps.append(Step(StopContainer(target, grace_seconds(current.config)), undo=(StartContainer(target),)))
     if current.name != name:
-        steps.append(Step(RenameContainer(target, name), undo=RenameContainer(target, current.name)))
+        steps.append(Step(RenameContainer(target, name), undo=(RenameContainer(target, current.name),)))
     return steps
 
 
 def promote_steps(candidate: Ref, name: str) -> list[Step]:
     """Give a candidate its name and start it. From there on nothing is taken back."""
     return [
-        Step(RenameContainer(candidate, name), undo=RenameContainer(candidate, candidate.name)),
-        Step(StartContainer(candidate), undo=StopContainer(candidate), commits=True),
+        Step(RenameContainer(candidate, name), undo=(RenameContainer(candidate, candidate.name),)),
+        Step(StartContainer(candidate), undo=(StopContainer(candidate),), commits=True),
     ]
+
+
+def recover_steps(
+    resource: ContainerResource, candidate: ObservedContainer, predecessor: ObservedContainer | None
+) -> list[Step]:
+    """Finish a replacement that was cut off before the candidate was promoted; if it fails, the predecessor serves."""
+    promoted, aside = candidate.name == resource.name, Ref(resource.name + NEXT, candidate.id)
+    first = [Step(RenameContainer(ref(candidate), aside.name))] if promoted else []
+    rename, start = promote_steps(aside if promoted else ref(candidate), resource.name)
+    if predecessor is None:
+        return [*first, rename, start]
+    rename = rename._replace(undo=(*rename.undo, *_bring_back(resource, predecessor)))
+    return [*first, rename, start, *remove_steps(predecessor)]
 
 
 def remove_steps(container: ObservedContainer) -> list[Step]:
@@ -176,16 +200,13 @@ def _endpoint_steps(
 ) -> list[Step]:
     """Disconnect and connect: an endpoint cannot be changed. New ones come first, so that one is always there."""
     wanted, seen = _mapping(expected.get("networks")), _mapping(observed.get("networks"))
-    attached = {name: Ref(name, network_id) for name, network_id in current.network_ids.items()}
-    added = [name for name in wanted if name not in attached]
-    changed = [name for name in wanted if name in attached and wanted[name] != seen.get(name)]
-    removed = [name for name in attached if name not in wanted]
-    steps = [Step(Connect(networks[name], target, _mapping(wanted[name]))) for name in added]
-    for name in changed:
-        if networks[name].id in ("", attached[name].id):  # else the network was made anew and the old endpoint is dead
+    attached = {name: Ref(name, current.network_ids.get(name, "")) for name in seen}
+    steps = [Step(Connect(networks[name], target, _mapping(wanted[name]))) for name in wanted if name not in seen]
+    for name in wanted:
+        if name in seen and wanted[name] != seen[name]:
             steps.append(Step(Disconnect(attached[name], target)))
-        steps.append(Step(Connect(networks[name], target, _mapping(wanted[name]))))
-    return [*steps, *(Step(Disconnect(attached[name], target)) for name in removed)]
+            steps.append(Step(Connect(networks[name], target, _mapping(wanted[name]))))
+    return [*steps, *(Step(Disconnect(attached[name], target)) for name in seen if name not in wanted)]
 
 
 def wait_seconds(config: Config | None, condition: Condition) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reconciler.model.address import Kind
 from reconciler.model.desired import NetworkResource, VolumeResource
-from reconciler.model.observed import ObservedNetwork, ObservedVolume
+from reconciler.model.observed import ObservedContainer, ObservedNetwork, ObservedVolume
 from reconciler.model.ownership import PRUNE, Owner, owner_labels, owner_of, parse_fingerprint
 from reconciler.model.plan import (
     Change,
@@ -117,7 +117,7 @@ def _replace_network(world: World, network: ObservedNetwork, create: CreateNetwo
     old, new = Ref(network.name, network.id), Ref(network.name)
     wanted = {item.name: item for item in world.desired.containers()}
     leave, join = [], []
-    for member_id, name in network.members:
+    for member_id, name in _staying(world, network):
         member = Ref(name, member_id)
         leave.append(Step(Disconnect(old, member)))
         resource = wanted.get(name)
@@ -125,8 +125,19 @@ def _replace_network(world: World, network: ObservedNetwork, create: CreateNetwo
         if isinstance(endpoints, dict) and network.name in endpoints:
             join.append(Step(Connect(new, member, endpoints[network.name])))
     steps = [*leave, Step(RemoveNetwork(old)), Step(create), *join]
-    names = ", ".join(name for _, name in network.members)
+    names = ", ".join(name for _, name in _staying(world, network))
     return steps, f"{names} will be off this network for a moment" if names else ""
+
+
+def _staying(world: World, network: ObservedNetwork) -> list[tuple[str, str]]:
+    """The members but those that have left the spec: they are removed before the network is touched."""
+    leaving = {
+        item.id
+        for _, objects in world.orphans(Kind.CONTAINER)
+        for item in objects
+        if isinstance(item, ObservedContainer)
+    }
+    return [(member_id, name) for member_id, name in network.members if member_id not in leaving]
 
 
 def _note(resource: NetworkResource | VolumeResource, kind: str, row: Row, strangers: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.observed import ObservedContainer
@@ -10,6 +11,7 @@ from reconciler.model.plan import (
     Change,
     Connect,
     CreateContainer,
+    Reason,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
@@ -19,30 +21,45 @@ from reconciler.model.plan import (
 )
 from reconciler.planning.world import World
 
+#: an address, and whether the change removes: an image may be built anew and an old build of it removed
+_Key: TypeAlias = tuple[Address, bool]
+
 
 def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
     """Fill in what each change comes after, and sort."""
     by_address = {(change.address, change.verb is Verb.REMOVE): change for change in changes}
-    after: dict[tuple[Address, bool], set[tuple[Address, bool]]] = {key: set() for key in by_address}
+    after: dict[_Key, set[_Key]] = {key: set() for key in by_address}
     for key, change in by_address.items():
         for other in _prerequisites(world, change, by_address):
             if other != key and other in by_address and not _reaches(after, other, key):
+                after[key].add(other)
+    for key, change in list(by_address.items()):
+        for other in _in_the_way(world, change, by_address):
+            if _reaches(after, other, key):
+                by_address[key] = _exchange(change, other[0])
+            else:
                 after[key].add(other)
     ordered = _sort(by_address, after)
     return tuple(by_address[key]._replace(after=_addresses(after[key])) for key in ordered)
 
 
-def _addresses(keys: set[tuple[Address, bool]]) -> tuple[Address, ...]:
+def _exchange(change: Change, other: Address) -> Change:
+    """Each would have to stop before the other can start, which no order of whole changes does."""
+    note = (
+        f"it takes a name or a host port that {other} has, and {other} has to wait for it; "
+        "give one of them another name or port, apply, and then the one it should have"
+    )
+    return change._replace(verb=Verb.BLOCKED, reason=Reason.NAME_TAKEN, steps=(), note=note)
+
+
+def _addresses(keys: set[_Key]) -> tuple[Address, ...]:
     return tuple(sorted({address for address, _ in keys}, key=lambda address: address.sort_key))
 
 
-def _prerequisites(
-    world: World, change: Change, changes: Mapping[tuple[Address, bool], Change]
-) -> Iterable[tuple[Address, bool]]:
+def _prerequisites(world: World, change: Change, changes: Mapping[_Key, Change]) -> Iterable[_Key]:
     actions = [step.action for step in change.steps]
     if any(isinstance(action, CreateContainer | StartContainer) for action in actions):
         yield from _needs_of(world, change.address)
-        yield from _in_the_way(world, change, changes)
     elif any(isinstance(action, Connect) for action in actions):
         resource = world.desired.resources.get(change.address)
         yield from ((need, False) for need in getattr(resource, "needs", ()))
@@ -52,11 +69,13 @@ def _prerequisites(
     ):
         # What takes something away comes after everything that still may use it.
         yield from (key for key in changes if key[0].kind is Kind.CONTAINER)
+    if change.verb is Verb.REPLACE and change.address.kind is Kind.NETWORK:
+        yield from (key for key in changes if key[0].kind is Kind.CONTAINER and key[1])
     if change.verb is Verb.REMOVE and change.address.kind is Kind.CONTAINER:
         yield from _dependents_of(world, change.address, changes)
 
 
-def _needs_of(world: World, address: Address) -> Iterable[tuple[Address, bool]]:
+def _needs_of(world: World, address: Address) -> Iterable[_Key]:
     resource = next((item for item in world.desired.containers() if item.address == address), None)
     if resource is None:
         return
@@ -67,19 +86,22 @@ def _needs_of(world: World, address: Address) -> Iterable[tuple[Address, bool]]:
             yield instance.address, False
 
 
-def _dependents_of(
-    world: World, address: Address, changes: Mapping[tuple[Address, bool], Change]
-) -> Iterable[tuple[Address, bool]]:
+def _dependents_of(world: World, address: Address, changes: Mapping[_Key, Change]) -> Iterable[_Key]:
     """What is removed goes after what depends on it."""
     for resource in world.desired.containers():
         if any(dependency.address == address.whole for dependency in resource.depends_on):
-            yield from (key for key in changes if key == (resource.address, True))
+            mine = (resource.address.name, resource.address.instance or 1)
+            yield from (
+                key
+                for key in changes
+                if key[1] and key[0].kind is Kind.CONTAINER and (key[0].name, key[0].instance or 1) == mine
+            )
 
 
-def _in_the_way(
-    world: World, change: Change, changes: Mapping[tuple[Address, bool], Change]
-) -> Iterable[tuple[Address, bool]]:
+def _in_the_way(world: World, change: Change, changes: Mapping[_Key, Change]) -> Iterable[_Key]:
     """Changes that give up a name or a host port that this one takes."""
+    if not any(isinstance(step.action, CreateContainer | StartContainer | RenameContainer) for step in change.steps):
+        return
     resource = world.desired.resources.get(change.address)
     names = {
         action.name for step in change.steps if isinstance(action := step.action, CreateContainer | RenameContainer)
@@ -96,11 +118,11 @@ def _in_the_way(
                 yield key
 
 
-def _gives_up_name(world: World, key: tuple[Address, bool], container: ObservedContainer) -> bool:
+def _gives_up_name(world: World, key: _Key, container: ObservedContainer) -> bool:
     return key[1] or getattr(world.desired.resources.get(key[0]), "name", "") != container.name
 
 
-def _kept_ports(world: World, key: tuple[Address, bool]) -> set[str]:
+def _kept_ports(world: World, key: _Key) -> set[str]:
     return set() if key[1] else _host_ports(getattr(world.desired.resources.get(key[0]), "config", {}).get("ports"))
 
 
@@ -121,9 +143,9 @@ def _host_ports(ports: object) -> set[str]:
 
 
 def _reaches(
-    after: Mapping[tuple[Address, bool], set[tuple[Address, bool]]],
-    start: tuple[Address, bool],
-    goal: tuple[Address, bool],
+    after: Mapping[_Key, set[_Key]],
+    start: _Key,
+    goal: _Key,
 ) -> bool:
     """Whether `goal` already has to come before `start`."""
     seen, queue = set(), [start]
@@ -137,18 +159,16 @@ def _reaches(
     return False
 
 
-def _sort(
-    changes: Mapping[tuple[Address, bool], Change], after: Mapping[tuple[Address, bool], set[tuple[Address, bool]]]
-) -> list[tuple[Address, bool]]:
+def _sort(changes: Mapping[_Key, Change], after: Mapping[_Key, set[_Key]]) -> list[_Key]:
     """Prerequisites first; otherwise by kind and name, removals last and in the reverse order."""
 
-    def rank(key: tuple[Address, bool]) -> tuple[object, ...]:
+    def rank(key: _Key) -> tuple[object, ...]:
         kind, name, index = key[0].sort_key
         return (1, -kind, name, index) if key[1] else (0, kind, name, index)
 
-    done: dict[tuple[Address, bool], None] = {}
+    done: dict[_Key, None] = {}
 
-    def visit(key: tuple[Address, bool]) -> None:
+    def visit(key: _Key) -> None:
         if key not in done:
             for other in sorted(after[key], key=rank):
                 visit(other)

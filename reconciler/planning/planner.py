@@ -17,8 +17,19 @@ from reconciler.model.observed import (
     ObservedVolume,
 )
 from reconciler.model.ownership import PRUNE, Owner, parse_fingerprint
-from reconciler.model.plan import AUTHORED, Change, Plan, Reason, Ref, RemoveNetwork, RemoveVolume, Step, Verb
-from reconciler.planning.containers import plan_container
+from reconciler.model.plan import (
+    AUTHORED,
+    Change,
+    FieldChange,
+    Plan,
+    Reason,
+    Ref,
+    RemoveNetwork,
+    RemoveVolume,
+    Step,
+    Verb,
+)
+from reconciler.planning.containers import plan_container, weightiest
 from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
 from reconciler.planning.images import plan_image, plan_image_removals
@@ -58,7 +69,11 @@ def plan_destroy(desired: DesiredState, observed: ObservedState, request: Reques
     world = World(desired, observed, request)
     nothing = desired._replace(resources={}, prune=request.volumes)
     empty = World(nothing, observed, request)
-    removals = _removals(empty)
+    known = {(item.kind, item.name, item.instance or 1): item for item in desired.resources}
+    removals = [
+        change._replace(address=known.get((*change.address[:2], change.address.instance or 1), change.address))
+        for change in _removals(empty)
+    ]
     for change in removals:
         empty.changes[change.address] = change
     removals += plan_image_removals(empty)
@@ -75,10 +90,19 @@ def drift_of(planned: Plan) -> Plan:
     for change in planned.changes:
         fields = tuple(field for field in change.fields if field.reason not in AUTHORED)
         if change.fields and fields:
-            kept.append(change._replace(fields=fields))
+            kept.append(_only_drift(change, fields))
         elif not change.fields and change.reason not in AUTHORED | {Reason.REQUESTED}:
             kept.append(change)
     return planned._replace(changes=tuple(kept))
+
+
+def _only_drift(change: Change, fields: tuple[FieldChange, ...]) -> Change:
+    """What the drifted fields alone take; a replacement that only the spec asks for is no part of it."""
+    in_place = not any(field.forces == "replace" for field in fields)
+    if change.verb is Verb.REPLACE and in_place and change.address.kind is Kind.CONTAINER:
+        note = "the spec changed as well, so `apply` replaces it"
+        return change._replace(verb=Verb.UPDATE, reason=weightiest(fields), fields=fields, steps=(), note=note)
+    return change._replace(reason=weightiest(fields), fields=fields)
 
 
 def _note_change(world: World, change: Change | None) -> None:

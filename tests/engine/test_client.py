@@ -17,7 +17,8 @@ import pytest
 
 from reconciler.engine import client, credentials, wire
 from reconciler.engine.client import DockerEngine
-from reconciler.engine.connect import connect, parse_address
+from reconciler.engine.connect import connect
+from reconciler.engine.endpoint import find_endpoint, parse_address
 from reconciler.errors import (
     EngineError,
     EngineRefusedError,
@@ -612,8 +613,6 @@ def _context(directory: Path, name: str, host: str, tls: bool = False) -> None:
 
 
 def test_who_names_the_engine(tmp_path: Path) -> None:
-    from reconciler.engine.connect import find_endpoint
-
     _context(tmp_path, "far", "ssh://me@far")
     _context(tmp_path, "safe", "tcp://safe:2376", tls=True)
     (tmp_path / "config.json").write_text('{"currentContext": "far"}', encoding="utf-8")

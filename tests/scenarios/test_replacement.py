@@ -258,3 +258,66 @@ def test_destroy_takes_everything_and_volumes_when_asked(bench: Workbench, docke
     assert removed.index("container.web") < removed.index("container.db"), "in the reverse order"
     assert not names(docker_api, bench)
     assert not [v for v in docker_api.volumes()["Volumes"] or [] if v["Name"].startswith(bench.name)]
+
+
+def test_an_exchange_of_ports_is_refused_with_advice(bench: Workbench, port: int) -> None:
+    """No order of whole changes does it, so it is not tried again and again."""
+    other = f'[container.other]\nimage = "busybox:latest"\n{LOOP}\n'
+    one, two = (f'ports = ["127.0.0.1:{number}:80"]\n' for number in (port, port + 1))
+    bench.settle(spec(extra=one) + other + two)
+    bench.write(spec(extra=two) + other + one)
+    assert {change.verb for change in bench.plan().changes} == {Verb.BLOCKED, Verb.REPLACE}
+    report = bench.apply()
+    assert {outcome.status for outcome in report.outcomes} == {Status.BLOCKED}
+    assert "another name or port" in report.outcomes[0].message + report.outcomes[1].message
+
+
+def test_a_kept_name_moves_to_a_renamed_resource(bench: Workbench, docker_api: docker.APIClient) -> None:
+    """[container.a] becomes [container.b] with the same container_name: one pass."""
+    text = f'image = "busybox:latest"\n{LOOP}\ncontainer_name = "{bench.name}-kept"\n'
+    bench.settle(f"[container.a]\n{text}")
+    bench.settle(f"[container.b]\n{text}")
+    assert names(docker_api, bench) == [f"{bench.name}-kept"]
+
+
+def test_a_container_of_a_commit_of_ours_is_not_ours(bench: Workbench, docker_api: docker.APIClient) -> None:
+    """It inherits every label of our container."""
+    bench.settle(spec())
+    docker_api.commit(f"{bench.name}-web-1", repository=bench.name, tag="debug")
+    stranger = docker_api.create_container(f"{bench.name}:debug", ["sleep", "60"], name=f"{bench.name}-debug")["Id"]
+    docker_api.start(stranger)
+    try:
+        assert bench.plan().is_settled
+        bench.settle(spec("debug"))
+        assert bench.destroy().is_settled
+        assert docker_api.inspect_container(stranger)["State"]["Running"]
+    finally:
+        docker_api.remove_container(stranger, force=True)
+        docker_api.remove_image(f"{bench.name}:debug")
+
+
+def test_a_network_and_a_members_endpoint_change_together(bench: Workbench) -> None:
+    both = 'networks = { front = { aliases = ["a"] }, back = {} }'
+    bench.settle(spec(extra=both) + "[network.back]\n[network.front]\n")
+    bench.settle(spec(extra='networks = { front = { aliases = ["b"] } }') + "[network.front]\ninternal = true\n")
+
+
+@pytest.mark.parametrize("done", [4, 5])
+def test_a_cut_off_replacement_whose_candidate_cannot_start_is_undone(
+    done: int, bench: Workbench, docker_api: docker.APIClient, port: int
+) -> None:
+    """The predecessor was stopped by the run that was cut off; it serves again."""
+    bench.settle(spec())
+    before = docker_api.inspect_container(f"{bench.name}-web-1")["Id"]
+    bench.write(spec("debug", f'ports = ["127.0.0.1:{port}:80"]'))
+    cut_off(bench, bench.change("container.web"), done)
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", port))
+        busy.listen()
+        report = bench.apply()
+    assert [outcome.status for outcome in report.outcomes] == [Status.RESTORED], explain(report)
+    after = docker_api.inspect_container(f"{bench.name}-web-1")
+    assert after["State"]["Running"]
+    assert after["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert after["Id"] == before
+    bench.settle()

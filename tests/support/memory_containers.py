@@ -12,6 +12,7 @@ from tests.support.memory_shapes import Json, Version
 
 _LIVE = ("running", "paused", "restarting")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_SHARING = ("NetworkMode", "PidMode", "IpcMode")
 #: what an update takes; 0 and "" leave a setting as it is
 _UPDATABLE = (
     "BlkioWeight", "CpuShares", "CpuPeriod", "CpuQuota", "NanoCpus", "CpusetCpus", "CpusetMems", "CpuRealtimePeriod",
@@ -53,6 +54,7 @@ class Containers:
         if not config["Entrypoint"] and not config["Cmd"]:
             raise EngineRefusedError("No command specified", 400)
         host = shapes.host_config(body.get("HostConfig"), self._version)
+        self._resolve_donors(host)
         self._check_name(name)
         endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
         networks = self._first_endpoints(host["NetworkMode"], endpoints)
@@ -78,6 +80,7 @@ class Containers:
             return
         behaviour = self._images.of(container["Image"]).behaviour
         try:
+            self._check_donors(container["HostConfig"])
             self._join_networks(container)
             self._publish(container)
         except EngineRefusedError as error:
@@ -259,6 +262,25 @@ class Containers:
         shapes.set_status(container["State"], "exited", ExitCode=code, FinishedAt=self.now())
         if "Health" in container["State"]:
             container["State"]["Health"] = {"Status": "unhealthy", "FailingStreak": 0, "Log": []}
+
+    def _resolve_donors(self, host: Json) -> None:
+        """A container whose namespace is shared is kept by its id, however it was named."""
+        for key in _SHARING:
+            mode, _, donor = host[key].partition(":")
+            if mode == "container":
+                found = next((c["Id"] for c in self.all.values() if donor in (c["Id"], c["Name"][1:])), "")
+                if not found:
+                    raise NotFoundError(f"No such container: {donor}", 404)
+                host[key] = f"container:{found}"
+
+    def _check_donors(self, host: Json) -> None:
+        for key in _SHARING:
+            mode, _, donor = host[key].partition(":")
+            if mode == "container" and donor not in self.all:
+                raise EngineRefusedError(f"No such container: {donor}", 409)
+            if mode == "container" and self.all[donor]["State"]["Status"] not in ("running", "paused"):
+                word = {"NetworkMode": "network", "PidMode": "PID", "IpcMode": "IPC"}[key]
+                raise EngineRefusedError(f"cannot join {word} of a non running container: {donor}", 409)
 
     def _check_name(self, name: str) -> None:
         for other in self.all.values():

@@ -1,0 +1,176 @@
+"""Ways to make a plan dangerous. Each gives the spoilt plan, or None where this plan offers no chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TypeAlias
+
+from reconciler.model.address import Address, Kind
+from reconciler.model.observed import ObservedState
+from reconciler.model.ownership import IMAGE_PROJECT, Owner, owner_of
+from reconciler.model.plan import (
+    Change,
+    CreateContainer,
+    Plan,
+    Reason,
+    Ref,
+    RemoveContainer,
+    RemoveImage,
+    RemoveNetwork,
+    RemoveVolume,
+    RenameContainer,
+    StartContainer,
+    Step,
+    StopContainer,
+    UpdateContainer,
+    Verb,
+)
+
+Sabotage: TypeAlias = Callable[[Plan, ObservedState, Random], Plan | None]
+
+
+def _with(planned: Plan, change: Change, at: int = 0) -> Plan:
+    changes = list(planned.changes)
+    changes.insert(at, change)
+    return planned._replace(changes=tuple(changes))
+
+
+def _remove(kind: Kind, step: Step) -> Change:
+    return Change(Address(kind, "spoilt"), Verb.REMOVE, Reason.ORPHAN, steps=(step,))
+
+
+def _is_ours(kind: Kind, labels: object, planned: Plan) -> bool:
+    return owner_of(kind, labels, planned.project)[0] is Owner.OURS  # type: ignore[arg-type]
+
+
+def steal_a_container(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """An action that meant one of ours is done to a stranger."""
+    strangers = [item for item in observed.containers if not _is_ours(Kind.CONTAINER, item.labels, planned)]
+    if not strangers:
+        return None
+    victim = random.choice(strangers)
+    target = Ref(victim.name, victim.id)
+    action = random.choice(
+        [
+            StopContainer(target), RemoveContainer(target), StartContainer(target),
+            UpdateContainer(target, {"restart": "no"}), RenameContainer(target, "taken-over"),
+        ]
+    )  # fmt: skip
+    return _with(planned, _remove(Kind.CONTAINER, Step(action)))
+
+
+def undo_onto_a_stranger(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """What takes a step back is checked too."""
+    strangers = [item for item in observed.containers if not _is_ours(Kind.CONTAINER, item.labels, planned)]
+    for position, change in enumerate(planned.changes):
+        if strangers and change.steps and change.verb is not Verb.ADOPT:
+            victim = random.choice(strangers)
+            spoilt = change.steps[0]._replace(undo=RemoveContainer(Ref(victim.name, victim.id)))
+            changes = list(planned.changes)
+            changes[position] = change._replace(steps=(spoilt, *change.steps[1:]))
+            return planned._replace(changes=tuple(changes))
+    return None
+
+
+def act_on_what_was_never_seen(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    target = Ref("ghost", f"{random.getrandbits(256):064x}")
+    return _with(planned, _remove(Kind.CONTAINER, Step(RemoveContainer(target))))
+
+
+def remove_a_volume(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    if not observed.volumes:
+        return None
+    return _with(planned, _remove(Kind.VOLUME, Step(RemoveVolume(random.choice(observed.volumes).name))))
+
+
+def remove_a_foreign_network(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    networks = [item for item in observed.networks if not _is_ours(Kind.NETWORK, item.labels, planned)]
+    network = random.choice(networks)  # the engine's own are always there
+    return _with(planned, _remove(Kind.NETWORK, Step(RemoveNetwork(Ref(network.name, network.id)))))
+
+
+def remove_a_network_under_a_stranger(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    ours = {item.id for item in observed.containers if _is_ours(Kind.CONTAINER, item.labels, planned)}
+    for network in observed.networks:
+        is_used = any(member not in ours for member, _ in network.members)
+        if is_used and _is_ours(Kind.NETWORK, network.labels, planned):
+            return _with(planned, _remove(Kind.NETWORK, Step(RemoveNetwork(Ref(network.name, network.id)))))
+    return None
+
+
+def remove_a_foreign_image(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    images = [item for item in observed.images if item.labels.get(IMAGE_PROJECT) != planned.project]
+    image = random.choice(images)
+    reference = (image.tags or (image.id,))[0]
+    return _with(planned, _remove(Kind.IMAGE, Step(RemoveImage(reference, image.id))))
+
+
+def swap_the_order(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """A change goes before one that it comes after."""
+    firsts: dict[Address, int] = {}
+    for position, change in enumerate(planned.changes):
+        if change.after and all(address not in firsts or address != change.address for address in change.after):
+            changes = list(planned.changes)
+            changes.insert(min(firsts[address] for address in change.after), changes.pop(position))
+            return planned._replace(changes=tuple(changes))
+        firsts.setdefault(change.address, position)
+    return None
+
+
+def stop_before_create(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """The one that serves is stopped before the engine has accepted its successor."""
+    for position, change in enumerate(planned.changes):
+        moved = [step.action.container.id for step in change.steps if isinstance(step.action, RenameContainer)]
+        stops = [s for s in change.steps if isinstance(s.action, StopContainer) and s.action.container.id in moved]
+        if change.verb in (Verb.REPLACE, Verb.ADOPT) and stops:
+            rest = [step for step in change.steps if step is not stops[0]]
+            changes = list(planned.changes)
+            changes[position] = change._replace(steps=(stops[0], *rest))
+            return planned._replace(changes=tuple(changes))
+    return None
+
+
+def make_onto_a_taken_name(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    if not observed.containers:
+        return None
+    name = random.choice(observed.containers).name
+    change = Change(
+        Address(Kind.CONTAINER, "spoilt"),
+        Verb.CREATE,
+        Reason.ABSENT,
+        steps=(Step(CreateContainer(name, "busybox", {}, {})),),
+    )
+    return _with(planned, change)
+
+
+def rename_onto_a_taken_name(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    ours = [item for item in observed.containers if _is_ours(Kind.CONTAINER, item.labels, planned)]
+    if not ours or len(observed.containers) < 2:
+        return None
+    one = random.choice(ours)
+    other = random.choice([item for item in observed.containers if item.id != one.id])
+    step = Step(RenameContainer(Ref(one.name, one.id), other.name))
+    return _with(planned, Change(Address(Kind.CONTAINER, "spoilt"), Verb.UPDATE, Reason.DRIFTED, steps=(step,)))
+
+
+def act_though_blocked(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    address = Address(Kind.CONTAINER, "spoilt")
+    step = Step(CreateContainer("shop-spoilt-1", "busybox", {}, {}))
+    return _with(planned, Change(address, Verb.BLOCKED, Reason.NAME_TAKEN, steps=(step,)))
+
+
+SABOTAGES: tuple[Sabotage, ...] = (
+    steal_a_container,
+    undo_onto_a_stranger,
+    act_on_what_was_never_seen,
+    remove_a_volume,
+    remove_a_foreign_network,
+    remove_a_network_under_a_stranger,
+    remove_a_foreign_image,
+    swap_the_order,
+    stop_before_create,
+    make_onto_a_taken_name,
+    rename_onto_a_taken_name,
+    act_though_blocked,
+)
