@@ -142,8 +142,8 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         seen = seen.get(network) if isinstance(seen, Mapping) else None
     then = made_from.options.get(key)
     if then == _hash(now):
-        source = _FOLLOWS.get(row.name, row.name)
-        followed = made_from.options.get(source) != _hash(declared.get(source))
+        source = _FOLLOWS.get(row.name)
+        followed = source is not None and made_from.options.get(source) != _hash(declared.get(source))
         return Reason.SPEC_CHANGED if followed else Reason.DRIFTED
     if row.cost in (Cost.REPLACE, Cost.DATA):
         return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
