@@ -184,7 +184,11 @@ def _perform(run: _Run, change: Change) -> Outcome:
 
 def _failure(change: Change, step: Step, error: EngineError) -> tuple[Status, str]:
     gone = isinstance(error, StaleError) or (isinstance(error, NotFoundError) and change.verb is not Verb.CREATE)
-    return (Status.STALE if gone else Status.FAILED), f"{describe(step.action)}: {chain(error)}"
+    text = chain(error)
+    # The engine's call names an id where the action names the object.
+    doing, _, why = text.partition(": ")
+    text = why if why and doing.startswith("cannot ") else text
+    return (Status.STALE if gone else Status.FAILED), f"cannot {describe(step.action)}: {text}"
 
 
 def chain(error: BaseException) -> str:

@@ -215,13 +215,13 @@ def logs(options: argparse.Namespace) -> int:
     """Print what a container wrote: its output to stdout, its errors to stderr."""
     if options.tail != "all" and not options.tail.isdigit():
         raise UsageError(f"--tail takes a number of lines or all, not {options.tail!r}")
+    since = _since(options.since)
     engine = open_engine(options)
     found = _find(options, engine)
     if options.follow and len(found) > 1:
         raise UsageError(
             f"{options.address} has {len(found)} instances\n    hint: follow one of them, such as {options.address}[1]"
         )
-    since = _since(options.since)
     try:
         for container, address in found:
             if len(found) > 1:

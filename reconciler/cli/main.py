@@ -41,8 +41,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if not _is_about_output(error):
             return _report_bug(error)
-        complain(f"error: the output cannot be written: {error.strerror}")
         _give_up_output()
+        complain(f"error: the output cannot be written: {error.strerror}")
         return 1
     except Exception as error:
         return _report_bug(error)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.cli.render import Painter, clean, outcome_line, use_colour
+from reconciler.cli.render import Painter, outcome_line, readable, use_colour
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -62,9 +62,10 @@ class _PlainLines:
 
     def __call__(self, happening: Happening) -> None:
         if happening.what == "line":
-            if _NOISE.match(happening.text):
+            line = readable(happening.text).rstrip()
+            if not line or _NOISE.match(line):
                 return
-            text = f"{happening.address}: {clean(happening.text)}"
+            text = f"{happening.address}: {line}"
         elif happening.what == "end" and happening.outcome is not None:
             text = outcome_line(happening.outcome, self._painter)
         else:
@@ -94,7 +95,7 @@ class _LiveLines(_PlainLines):
             if happening.what == "start":
                 self._began[key] = (time.monotonic(), "")
             elif happening.what in ("action", "line") and key in self._began and not _NOISE.match(happening.text):
-                self._began[key] = (self._began[key][0], clean(happening.text).strip())
+                self._began[key] = (self._began[key][0], readable(happening.text).strip())
             elif happening.what == "end" and happening.outcome is not None:
                 self._began.pop(key, None)
                 if self._live is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from typing import NamedTuple, TextIO
@@ -69,6 +70,12 @@ class Painter:
 def clean(text: str) -> str:
     """Without control characters: names and labels come from anywhere and must not steer a terminal."""
     return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)
+
+
+def readable(text: str) -> str:
+    """The output of a program as it stands on a terminal at last: without colours, each line as last overwritten."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return clean("\n".join(line.rstrip("\r").rpartition("\r")[2] for line in plain.split("\n")))
 
 
 def plan_text(plan: Plan, painter: Painter, wording: Wording = PLANNING) -> str:
@@ -142,7 +149,7 @@ def outcome_line(outcome: Outcome, painter: Painter) -> str:
     took = f" in {outcome.seconds:.1f}s" if outcome.seconds >= 0.05 else ""
     lines = [f"{painter.paint(text, colour)}{took}"]
     if outcome.message:
-        lines.append("    " + clean(outcome.message).replace("\n", "\n    "))
+        lines.append("    " + readable(outcome.message).replace("\n", "\n    "))
     lines += [painter.paint(f"    engine warning: {clean(warning)}", "33") for warning in outcome.warnings]
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@ from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, refused
 from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
-from reconciler.errors import EngineRefusedError, OutcomeUnknownError
+from reconciler.errors import EngineRefusedError, EngineUnavailableError, NotFoundError, OutcomeUnknownError
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
 
@@ -258,7 +258,13 @@ class DockerEngine:
         return answer
 
     def _ask_facts(self) -> EngineFacts:
-        version = self._get("ask for the engine's version", "/version", prefix="")
+        try:
+            version = self._get("ask for the engine's version", "/version", prefix="")
+        except NotFoundError as error:
+            raise EngineUnavailableError(
+                f"what answers at {self._endpoint} is not a Docker Engine: it knows no /version\n"
+                "    hint: check the address in -H, DOCKER_HOST or the context; a proxy may be in between"
+            ) from error
         spoken = negotiate(version)
         answer = self._get("ask what the engine is", "/info", prefix=f"/v{spoken[0]}.{spoken[1]}")
         return read_facts(version, answer, spoken)

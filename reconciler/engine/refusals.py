@@ -34,6 +34,10 @@ _HINTS = (
         r"manifest unknown|manifest for .* not found|: not found$",
         "the registry has no such image; check its name and tag",
     ),
+    (
+        r"dial tcp|no such host|TLS handshake timeout|Client\.Timeout|request canceled while waiting",
+        "the engine's host cannot reach that registry; check the name in front of the image, the network and the proxy",
+    ),
     (r"invalid reference format|invalid tag", "an image is written as [registry/]name[:tag], in lower case"),
     (r"no such image", "pull or build it first; check its name and tag"),
     (
@@ -125,6 +129,9 @@ def unreachable(address: str, error: BaseException) -> EngineUnavailableError:
         hint = "check the files in DOCKER_CERT_PATH, and that the address is the one in the engine's certificate"
     elif isinstance(error, TimeoutError):
         what, hint = "it does not answer in time", "is the host up, and is the engine overloaded?"
+    elif isinstance(error, ConnectionError | EOFError) and address.startswith("ssh://"):
+        what = "`ssh` ended without a connection"
+        hint = "what it said is above; `ssh HOST docker version` must work without a question"
     elif isinstance(error, ConnectionError | EOFError):
         what, hint = "it closed the connection", "look at the engine's log; is the port one of TLS?"
     else:

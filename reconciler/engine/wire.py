@@ -76,7 +76,10 @@ class Wire:
             except OSError as error:
                 raise unreachable(str(self.endpoint), error) from error
             except _NotHttpError as error:
-                raise EngineError(f"what answers at {self.endpoint} is not a Docker Engine: {error}") from error
+                raise EngineError(
+                    f"what answers at {self.endpoint} is not a Docker Engine: {error}\n"
+                    "    hint: check the address in -H, DOCKER_HOST or the context"
+                ) from error
             else:
                 connection.is_whole = connection.is_kept
             finally:
@@ -143,7 +146,7 @@ class _Connection:
         protocol, _, rest = self._line().partition(b" ")
         status = rest[:3]
         if not protocol.startswith(b"HTTP/1.") or not status.isdigit():
-            raise _NotHttpError(f"it begins with {(protocol + b' ' + rest)[:40]!r}")
+            raise _NotHttpError(f"it begins with {(protocol + b' ' + rest)[:40].decode('ascii', 'replace')!r}")
         length, chunked = -1, False
         for _ in range(_MOST_HEADERS):
             line = self._line()

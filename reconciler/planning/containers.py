@@ -13,6 +13,7 @@ from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
+    MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
     recover_steps,
@@ -167,6 +168,14 @@ def _unsupported(world: World, resource: ContainerResource) -> str:
         needed["healthcheck.start_interval"] = _SINCE["healthcheck.start_interval"]
     if isinstance(mounts, Mapping) and any(isinstance(m, Mapping) and "subpath" in m for m in mounts.values()):
         needed["volumes.subpath"] = _SINCE["volumes.subpath"]
+    if version < MULTIPLE_ENDPOINTS_SINCE:
+        endpoints = config.get("networks")
+        for network in resource.networks[1:]:
+            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
+            if isinstance(endpoint, Mapping) and "mac_address" in endpoint:
+                # A connect ignores it; only the network that a container is made with takes it.
+                name = f"a mac_address on {network}, which is not the network with the highest priority,"
+                needed[name] = MULTIPLE_ENDPOINTS_SINCE
     missing = [f"{name} needs API {since[0]}.{since[1]}" for name, since in needed.items() if since > version]
     return f"{', '.join(missing)}; this engine speaks {world.facts.api_text}" if missing else ""
 

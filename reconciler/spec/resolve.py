@@ -43,7 +43,20 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     check_addresses(scope, containers)
     found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
     prune = settings.get("prune", False)
-    return DesiredState(scope.project, {r.address: r for r in found}, prune, warnings(containers, networks), files)
+    cautions = (*warnings(containers, networks), *_about_rollouts(scope))
+    return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files)
+
+
+def _about_rollouts(scope: Scope) -> tuple[str, ...]:
+    """What is accepted and not carried out must be said."""
+    places = [f"container.{name}" for name, table in scope.tables(Kind.CONTAINER).items() if table.get("rollout")]
+    places += ["project"] if scope.document.get("project", {}).get("rollout") else []
+    if not places:
+        return ()
+    return (
+        f"rollout ({', '.join(places)}) is not carried out by this version: every replacement is stop-first, "
+        "and the old container comes back when the new one cannot be started",
+    )
 
 
 def _used(networks: dict[str, NetworkResource], containers: list[ContainerResource]) -> list[NetworkResource]:

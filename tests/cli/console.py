@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.engine import Project, cli_program
 
 _OUTCOME = re.compile(r"(container|image|network|volume)\.\S+: (created|updated|replaced|removed)$")
-_ROW = re.compile(r" (in sync|out of sync|missing|orphan|blocked|SYNC) ")
+_ROW = re.compile(r"RESOURCE |\S+ +(in sync|out of sync|missing|orphan|blocked) ")
 
 
 class Console:
@@ -87,7 +87,7 @@ def _in_order(lines: Iterable[str]) -> Iterable[str]:
         if is_outcome:
             yield from sorted(group)
         else:
-            yield from (_row(line) if _ROW.search(line) else line for line in group)
+            yield from (_row(line) if _ROW.match(line) else line for line in group)
 
 
 def _row(line: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+from reconciler.apply.actions import Performer
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError
 from reconciler.model.desired import DesiredState
-from reconciler.model.plan import Change, Plan
+from reconciler.model.plan import Change, Plan, RenameContainer
 from reconciler.model.report import Report
 from reconciler.planning.world import Request
 from reconciler.reconcile import Pass, act, look
@@ -63,10 +65,14 @@ class Stage:
         if context:
             (self.directory / "app").mkdir(exist_ok=True)
             (self.directory / "app" / "Dockerfile").write_text(f"FROM scratch\nLABEL content={context}\n")
-        return load(self.directory, {})
+        return self.reload()
 
     def look(self, desired: DesiredState, request: Request = Request()) -> Pass:
         return look(desired, self.engine, request)
+
+    def reload(self) -> DesiredState:
+        """What stands in the directory now."""
+        return load(self.directory, {})
 
     def apply(self, desired: DesiredState, request: Request = Request(), engine: Engine | None = None) -> Report:
         planned = look(desired, engine or self.engine, request).plan
@@ -138,3 +144,12 @@ def tried(deed: Callable[[], object]) -> bool:
     except EngineError:
         return False
     return True
+
+
+def cut_off(stage: Stage, change: Change, done: int) -> None:
+    """Carry out only the first steps of a change, as a run that is killed does."""
+    performer = Performer(stage.engine, lambda address, line: None, Event())
+    for step in change.steps[:done]:
+        performer.perform(str(change.address), step.action)
+        if isinstance(step.action, RenameContainer):
+            performer.alias(step.action.name, step.action.container)

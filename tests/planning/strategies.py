@@ -80,7 +80,11 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
     )
     if others and draw(st.booleans()):
         options["depends_on"] = dict(draw(st.lists(condition, min_size=1, max_size=2)))
-    donors = [name for name in others if spec[f"container.{name}"]["image"] != "job:1" and "scale" not in spec[f"container.{name}"]]
+    donors = [
+        name
+        for name in others
+        if spec[f"container.{name}"]["image"] != "job:1" and "scale" not in spec[f"container.{name}"]
+    ]
     shares = donors and draw(st.integers(0, 4)) == 0
     if shares:
         options["network_mode"] = f"service:{draw(st.sampled_from(donors))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,19 +10,18 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import EngineError, OutcomeUnknownError, UnsafePlanError
+from reconciler.errors import OutcomeUnknownError, UnsafePlanError
 from reconciler.model.address import Address
 from reconciler.model.desired import DesiredState
-from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Change, Plan, Verb
 from reconciler.model.report import Report, Status
 from reconciler.planning.check import check
 from reconciler.planning.planner import plan
-from reconciler.reconcile import Pass, act, look
+from reconciler.reconcile import act
 from tests.planning.sabotage import SABOTAGES, Sabotage
-from tests.planning.stage import PROJECT, Stage, writes
-from tests.planning.strategies import OURS, Scene, Version, put_on, scenes, versions
-from tests.support.failing import MUTATING, FailingEngine
+from tests.planning.stage import Stage, writes
+from tests.planning.strategies import Scene, put_on, scenes
+from tests.support.failing import FailingEngine
 from tests.support.inprocess import explain
 
 Stages = Callable[[], Stage]
