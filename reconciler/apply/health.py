@@ -24,7 +24,8 @@ def await_health(engine: Engine, project: str) -> str:
         "" when all were, three times in a row; else a sentence naming those that are not, after the time their
         checks need to decide.
     """
-    began, calm, restarts = time.monotonic(), 0, {}
+    began, calm = time.monotonic(), 0
+    restarts: dict[str, int] = {}
     while True:
         owned = [item for item in observe(engine, project).containers if _is_ours(item, project)]
         failed = [item for item in owned if item.health == "unhealthy" and item.status == "running"]

@@ -62,13 +62,28 @@ def find_endpoint(host: str | None, environment: Mapping[str, str]) -> Endpoint:
     """
     tls = _environment_tls(environment)
     if host:
-        return parse_address(host, tls, "-H")
+        return _with_files(parse_address(host, tls, "-H"), environment)
     if address := environment.get("DOCKER_HOST"):
-        return parse_address(address, tls, "DOCKER_HOST")
+        return _with_files(parse_address(address, tls, "DOCKER_HOST"), environment)
     name = environment.get("DOCKER_CONTEXT") or _current_context(docker_directory(environment))
     if name and name != "default":
         return _context_endpoint(name, docker_directory(environment))
     return parse_address(DEFAULT_ADDRESS, None, "the default")
+
+
+def _with_files(endpoint: Endpoint, environment: Mapping[str, str]) -> Endpoint:
+    """Refuse a directory of certificates that holds none: without them the engine's refusal would say nothing of it."""
+    directory = environment.get("DOCKER_CERT_PATH")
+    if (
+        directory
+        and endpoint.tls is not None
+        and not any((endpoint.tls.ca, endpoint.tls.certificate, endpoint.tls.key))
+    ):
+        raise UsageError(
+            f"{directory} (DOCKER_CERT_PATH) holds neither ca.pem nor cert.pem nor key.pem\n"
+            "    hint: name the directory with the certificates for that engine, or unset DOCKER_TLS_VERIFY"
+        )
+    return endpoint
 
 
 def docker_directory(environment: Mapping[str, str]) -> Path:

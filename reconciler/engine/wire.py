@@ -17,7 +17,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 from reconciler.engine.dial import dial
@@ -33,8 +33,11 @@ _LARGEST_BODY = 512 * 1024 * 1024
 
 
 class Answer(NamedTuple):
+    """What came back; `api_version` is the header in which an engine tells the newest version of its API."""
+
     status: int
     body: bytes
+    api_version: str = ""
 
 
 class _NotHttpError(Exception):
@@ -48,7 +51,10 @@ class Wire:
         self.endpoint = endpoint
         self.timeout = timeout
         self._idle: list[_Connection] = []
+        self._is_closed = False
         self._lock = threading.Lock()
+        # Each connection through ssh is a login: there is one, and who comes second waits.
+        self._turn = threading.Lock() if endpoint.scheme == "ssh" else nullcontext()
 
     def get(self, path: str, headers: Sequence[tuple[str, str]] = ()) -> Answer:
         """The answer to one GET, whatever its status.
@@ -62,15 +68,27 @@ class Wire:
     def get_many(self, paths: Sequence[str], headers: Sequence[tuple[str, str]] = ()) -> list[Answer]:
         """The answers in the order of `paths`; errors as those of `get`."""
         answers: list[Answer] = []
+        with self._turn:
+            self._ask(paths, headers, answers)
+        return answers
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _ask(self, paths: Sequence[str], headers: Sequence[tuple[str, str]], answers: list[Answer]) -> None:
         fresh = False
         while len(answers) < len(paths):
-            before = len(answers)
             connection = self._take(fresh=fresh)
             try:
                 connection.ask(paths, headers, answers)
             except (ConnectionError, EOFError) as error:
-                # A read can be asked again, once: the connection may have been idle too long, or the engine restarted.
-                if fresh and len(answers) == before:
+                # A read can be asked again, but not over and over: a connection that has answered before may have been
+                # idle too long, or the engine restarted. A new one that answers nothing is how it is.
+                if not connection.has_answered:
                     raise unreachable(str(self.endpoint), error) from error
                 fresh = True
             except OSError as error:
@@ -84,13 +102,6 @@ class Wire:
                 connection.is_whole = connection.is_kept
             finally:
                 self._give_back(connection)
-        return answers
-
-    def close(self) -> None:
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
 
     def _take(self, *, fresh: bool) -> _Connection:
         if not fresh:
@@ -103,11 +114,11 @@ class Wire:
             raise unreachable(str(self.endpoint), error) from error
 
     def _give_back(self, connection: _Connection) -> None:
-        if connection.is_whole:
-            with self._lock:
+        with self._lock:
+            if connection.is_whole and not self._is_closed:
                 self._idle.append(connection)
-        else:
-            connection.close()
+                return
+        connection.close()
 
 
 class _Connection:
@@ -120,6 +131,7 @@ class _Connection:
         self.is_kept = True
         #: nothing is left on it of a call that failed
         self.is_whole = False
+        self.has_answered = False
         host = f"{endpoint.target}:{endpoint.port}" if endpoint.scheme == "tcp" else "docker"
         self._tail = f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: reconciler\r\n"
 
@@ -134,6 +146,7 @@ class _Connection:
                 self.stream.sendall("".join(f"GET {path}{tail}" for path in window).encode("ascii"))
                 sent += len(window)
             answers.append(self._read_answer())
+            self.has_answered = True
             if not self.is_kept:
                 return
 
@@ -147,7 +160,7 @@ class _Connection:
         status = rest[:3]
         if not protocol.startswith(b"HTTP/1.") or not status.isdigit():
             raise _NotHttpError(f"it begins with {(protocol + b' ' + rest)[:40].decode('ascii', 'replace')!r}")
-        length, chunked = -1, False
+        length, chunked, api_version = -1, False, ""
         for _ in range(_MOST_HEADERS):
             line = self._line()
             if not line:
@@ -160,11 +173,13 @@ class _Connection:
                 chunked = b"chunked" in value
             elif name == b"connection" and value == b"close":
                 self.is_kept = False
+            elif name == b"api-version":
+                api_version = value.decode("ascii", "replace")
         else:
             raise _NotHttpError("too many headers")
         if int(status) in (204, 304):
-            return Answer(int(status), b"")
-        return Answer(int(status), self._chunks() if chunked else self._body(length))
+            return Answer(int(status), b"", api_version)
+        return Answer(int(status), self._chunks() if chunked else self._body(length), api_version)
 
     def _line(self) -> bytes:
         line = self.reader.readline(_LONGEST_LINE)

@@ -45,9 +45,12 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     supplied = image.supplies if image is not None and image.supplies is not None else None
     donor_ids, renewed = donors_observed(world, resource)
     expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
-    network_ids = {name: network.id for name in container.network_ids if (network := world.network(name)) is not None}
+    found = {name: world.network(name) for name in container.network_ids}
+    network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
     observed = observed_container(container, expected, network_ids)
     _leave_to_networks(world, expected, observed)
+    if made_from.options.get("volumes") == _hash(resource.config.get("volumes")):
+        _forget_former_volumes(expected, observed)
     fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
@@ -59,8 +62,38 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
                 option, observed.get(option), None, Reason.DEPENDENCY, "replace", shown=("(shared)", "(made anew)")
             )
         )
+    gone = [name for name, network in found.items() if network is None and name not in ("host", "none")]
+    fields += _dead_endpoints(container, expected, gone)
     extra = (_image_field(world, resource, container), _state_field(resource, container))
     return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
+
+
+def _dead_endpoints(container: ObservedContainer, expected: Config, gone: list[str]) -> list[FieldChange]:
+    """Endpoints that nobody wants on networks that are no more: the engine neither starts it with them nor lets go."""
+    wanted = expected.get("networks")
+    unwanted = [
+        name for name in gone if container.network_ids[name] and not (isinstance(wanted, Mapping) and name in wanted)
+    ]
+    return [
+        FieldChange(f"networks.{name}", {}, None, Reason.DRIFTED, "replace", shown=("(gone)", "(none)"))
+        for name in unwanted
+    ]
+
+
+def _forget_former_volumes(expected: Config, observed: dict[str, Value]) -> None:
+    """An anonymous volume that was carried over from a predecessor whose image declared it is no difference.
+
+    Nobody can add a mount to a container by hand, and the spec has not changed.
+    """
+    wanted, seen = expected.get("volumes"), observed.get("volumes")
+    if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
+        observed["volumes"] = {
+            path: mount for path, mount in seen.items() if path in wanted or mount != {"type": "volume"}
+        }
+
+
+def _hash(value: Value) -> str | None:
+    return None if value is None else hash_option(value)
 
 
 def _leave_to_networks(world: World, expected: Config, observed: dict[str, Value]) -> None:

@@ -98,7 +98,7 @@ def _compare_objects(world: World, resource: ContainerResource, objects: Objects
         return comparison, leftovers
     if candidate is not None:
         settled = compare(world, resource, candidate)
-        if all(field.path in ("container_name", "state") for field in settled.fields):
+        if all(field.path in ("container_name", "state") and field.forces != "replace" for field in settled.fields):
             return settled, leftovers + recover_steps(resource, candidate, predecessor)
         leftovers += remove_steps(candidate)
     if predecessor is not None:
@@ -152,7 +152,9 @@ def _carried_over(world: World, resource: ContainerResource, serving: ObservedCo
     declared, supplied = resource.config.get("volumes"), image.supplies.get("volumes")
     named = dict(declared) if isinstance(declared, Mapping) else {}
     wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
-    wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in named}
+    tmpfs = resource.config.get("tmpfs")
+    covered = {*named, *(tmpfs if isinstance(tmpfs, Mapping) else ())}
+    wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in covered}
     return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
 
 

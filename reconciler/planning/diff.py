@@ -138,8 +138,10 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
     if row.cost is Cost.NETWORK:
         network = leaf.keys[1]
         key = f"{row.name}.{network}"
-        now = now.get(network) if isinstance(now, Mapping) else None
-        seen = seen.get(network) if isinstance(seen, Mapping) else None
+        now, seen = _endpoint(declared, network), _endpoint(observed, network)
+    if row.name == "network_mode" and now is None and isinstance(seen, str):
+        # Its mode is the network it was made with, and that is declared under `networks`.
+        key, now = f"networks.{seen}", _endpoint(declared, seen)
     then = made_from.options.get(key)
     if then == _hash(now):
         source = _FOLLOWS.get(row.name)
@@ -154,6 +156,11 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
     else:
         as_made = seen is not None and hash_option(seen) == then
     return Reason.SPEC_CHANGED if as_made else Reason.DRIFTED
+
+
+def _endpoint(config: Config, network: str) -> Value:
+    endpoints = config.get("networks")
+    return endpoints.get(network) if isinstance(endpoints, Mapping) else None
 
 
 def _hash(value: Value) -> str | None:

@@ -8,10 +8,12 @@ from typing import TypeAlias
 from reconciler.model.address import Address, Kind
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import (
+    Action,
     Change,
     Connect,
     CreateContainer,
     Reason,
+    RemoveContainer,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
@@ -40,7 +42,45 @@ def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
             else:
                 after[key].add(other)
     ordered = _sort(by_address, after)
-    return tuple(by_address[key]._replace(after=_addresses(after[key])) for key in ordered)
+    finished = [by_address[key]._replace(after=_addresses(after[key])) for key in ordered]
+    return tuple(_without_taken_names(world, finished))
+
+
+def _without_taken_names(world: World, changes: list[Change]) -> Iterable[Change]:
+    """Go through the changes as they will be done; what would take a name that is taken at that moment is blocked."""
+    taken = {container.name: container.id for container in world.observed.containers}
+    for change in changes:
+        names = dict(taken)
+        conflict = next((name for step in change.steps if (name := _take_name(names, step.action))), "")
+        if not conflict:
+            taken = names
+            yield change
+            continue
+        holder = world.containers.get(conflict)
+        whose = "" if holder is None or world.is_ours(Kind.CONTAINER, holder) else ", which is not this project's"
+        note = f"the name {conflict} is taken by another container{whose}; rename or remove that one"
+        yield change._replace(verb=Verb.BLOCKED, reason=Reason.NAME_TAKEN, steps=(), note=note)
+
+
+def _take_name(taken: dict[str, str], action: Action) -> str:
+    """Follow what one action does to the names; the name it cannot have, or ""."""
+    if isinstance(action, CreateContainer):
+        if action.name in taken:
+            return action.name
+        taken[action.name] = ""
+    elif isinstance(action, RenameContainer | RemoveContainer):
+        mine = [
+            n
+            for n, i in taken.items()
+            if (i == action.container.id if action.container.id else n == action.container.name)
+        ]
+        if isinstance(action, RenameContainer) and action.name in taken and action.name not in mine:
+            return action.name
+        for name in mine:
+            del taken[name]
+        if isinstance(action, RenameContainer):
+            taken[action.name] = action.container.id
+    return ""
 
 
 def _exchange(change: Change, other: Address) -> Change:
@@ -58,6 +98,8 @@ def _addresses(keys: set[_Key]) -> tuple[Address, ...]:
 
 def _prerequisites(world: World, change: Change, changes: Mapping[_Key, Change]) -> Iterable[_Key]:
     actions = [step.action for step in change.steps]
+    if change.address.kind is Kind.CONTAINER and change.verb is not Verb.REMOVE:
+        yield from _networks_under(world, change.address, changes)
     if any(isinstance(action, CreateContainer | StartContainer) for action in actions):
         yield from _needs_of(world, change.address)
     elif any(isinstance(action, Connect) for action in actions):
@@ -73,6 +115,16 @@ def _prerequisites(world: World, change: Change, changes: Mapping[_Key, Change])
         yield from (key for key in changes if key[0].kind is Kind.CONTAINER and key[1])
     if change.verb is Verb.REMOVE and change.address.kind is Kind.CONTAINER:
         yield from _dependents_of(world, change.address, changes)
+
+
+def _networks_under(world: World, address: Address, changes: Mapping[_Key, Change]) -> Iterable[_Key]:
+    """Networks that are made anew under a container: they let go of it and take it back before it changes itself."""
+    ids = {container.id for container in world.owned_containers(address)}
+    for key, change in changes.items():
+        if key[0].kind is Kind.NETWORK and change.verb is Verb.REPLACE:
+            network = world.network(getattr(world.desired.resources.get(key[0]), "name", ""))
+            if network is not None and any(member_id in ids for member_id, _ in network.members):
+                yield key
 
 
 def _needs_of(world: World, address: Address) -> Iterable[_Key]:

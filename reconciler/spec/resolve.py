@@ -53,10 +53,11 @@ def _about_rollouts(scope: Scope) -> tuple[str, ...]:
     places += ["project"] if scope.document.get("project", {}).get("rollout") else []
     if not places:
         return ()
-    return (
+    text = (
         f"rollout ({', '.join(places)}) is not carried out by this version: every replacement is stop-first, "
-        "and the old container comes back when the new one cannot be started",
+        "and the old container comes back when the new one cannot be started"
     )
+    return (text,)
 
 
 def _used(networks: dict[str, NetworkResource], containers: list[ContainerResource]) -> list[NetworkResource]:

@@ -1,10 +1,10 @@
 """Golden plans: each folder of `plans` is a situation, and the plan for it as a person reads it.
 
-    before.toml   what was applied first
-    by_hand.py    `prepare(stage)`, before that; `by_hand(stage)`, after it
-    spec.toml     what is to be; any other folder is what it builds
-    request.txt   options of the command line
-    plan.txt      what is planned, with the actions below; `--golden` writes it anew
+before.toml   what was applied first
+by_hand.py    `prepare(stage)`, before that; `by_hand(stage)`, after it
+spec.toml     what is to be; any other folder is what it builds
+request.txt   options of the command line
+plan.txt      what is planned, with the actions below; `--golden` writes it anew
 """
 
 from __future__ import annotations
