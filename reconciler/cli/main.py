@@ -101,14 +101,16 @@ def _is_about_output(error: OSError) -> bool:
 
 
 def chain(error: BaseException) -> str:
-    """The text of an error and of what it was raised from, where that says more."""
-    texts = [str(error)]
-    cause = error.__cause__
+    """The text of an error and of what it was raised from, where that says more; what to do about it stands last."""
+    texts, hints = [], []
+    cause: BaseException | None = error
     while isinstance(cause, ReconcilerError):
-        if str(cause) not in texts[-1]:
-            texts.append(str(cause))
+        text, _, hint = str(cause).partition("\n    hint: ")
+        if not texts or text not in texts[-1]:
+            texts.append(text)
+        hints += [hint] if hint else []
         cause = cause.__cause__
-    return ": ".join(texts)
+    return ": ".join(texts) + (f"\n    hint: {hints[0]}" if hints else "")
 
 
 def _report_bug(error: Exception) -> int:

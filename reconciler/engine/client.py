@@ -16,10 +16,10 @@ from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Json, Progress
 from reconciler.engine.references import split_reference
-from reconciler.engine.refusals import message_of, refused
+from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
-from reconciler.errors import EngineRefusedError, EngineUnavailableError, NotFoundError, OutcomeUnknownError
+from reconciler.errors import EngineRefusedError, OutcomeUnknownError
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
 
@@ -43,16 +43,17 @@ class DockerEngine:
         self._endpoint = endpoint
         self._logins = Logins(docker_directory(environment), environment)
         self._lock = threading.RLock()
+        self._spoken: tuple[int, int] | None = None
         self._facts: EngineFacts | None = None
         self._made: Sdk | None = None
 
     # --- reads -------------------------------------------------------------------------------------------------
 
     def facts(self) -> EngineFacts:
-        with self._lock:
-            if self._facts is None:
-                self._facts = self._ask_facts()
-            return self._facts
+        spoken = self._negotiated()
+        if self._facts is None:
+            self._facts = read_facts(self._get("ask what the engine is", "/info"), spoken)
+        return self._facts
 
     def list_containers(self) -> list[Json]:
         return self._list("list the containers", "/containers/json?all=1")
@@ -60,7 +61,7 @@ class DockerEngine:
     def inspect_containers(self, ids: Sequence[str]) -> list[Json]:
         paths = [f"/v{self._version}/containers/{quote(name, safe='')}/json" for name in ids]
         found = []
-        for name, (status, body) in zip(ids, self._wire.get_many(paths), strict=True):
+        for name, (status, body, _) in zip(ids, self._wire.get_many(paths), strict=True):
             doing = f"inspect container {name[:12]}"
             if status >= 400 and status != 404:
                 raise refused(doing, status, message_of(body))
@@ -167,7 +168,7 @@ class DockerEngine:
 
     def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
         # Engines before 25 make a second network of the same name unless told otherwise.
-        whole = {"CheckDuplicate": True, **body} if self.facts().api_version < (1, 44) else body
+        whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
         answer = self._sdk.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
         return _created(answer, f"network {body.get('Name')}")
 
@@ -246,10 +247,8 @@ class DockerEngine:
         *,
         headers: Sequence[tuple[str, str]] = (),
         expected: type = dict,
-        prefix: str | None = None,
     ) -> Any:
-        start = f"/v{self._version}" if prefix is None else prefix
-        status, body = self._wire.get(start + path, headers)
+        status, body, _ = self._wire.get(f"/v{self._version}{path}", headers)
         if status >= 400:
             raise refused(doing, status, message_of(body))
         answer = json_object(body, doing)
@@ -257,21 +256,19 @@ class DockerEngine:
             raise EngineRefusedError(f"cannot {doing}: the engine's answer is not understood: {body[:80]!r}")
         return answer
 
-    def _ask_facts(self) -> EngineFacts:
-        try:
-            version = self._get("ask for the engine's version", "/version", prefix="")
-        except NotFoundError as error:
-            raise EngineUnavailableError(
-                f"what answers at {self._endpoint} is not a Docker Engine: it knows no /version\n"
-                "    hint: check the address in -H, DOCKER_HOST or the context; a proxy may be in between"
-            ) from error
-        spoken = negotiate(version)
-        answer = self._get("ask what the engine is", "/info", prefix=f"/v{spoken[0]}.{spoken[1]}")
-        return read_facts(version, answer, spoken)
+    def _negotiated(self) -> tuple[int, int]:
+        with self._lock:
+            if self._spoken is None:
+                # Not /version, for which the engine runs three programs to ask them for theirs.
+                answer = self._wire.get("/_ping")
+                self._spoken = negotiate(answer.api_version)
+                if self._spoken is None:
+                    raise no_engine(str(self._endpoint), answer.status, answer.body)
+            return self._spoken
 
     @property
     def _version(self) -> str:
-        return self.facts().api_text
+        return "{}.{}".format(*self._negotiated())
 
     @property
     def _sdk(self) -> Sdk:

@@ -72,16 +72,12 @@ def find_endpoint(host: str | None, environment: Mapping[str, str]) -> Endpoint:
 
 
 def _with_files(endpoint: Endpoint, environment: Mapping[str, str]) -> Endpoint:
-    """Refuse a directory of certificates that holds none: without them the engine's refusal would say nothing of it."""
+    """Refuse a directory of certificates that is none: the refusal of the engine would say nothing of it."""
     directory = environment.get("DOCKER_CERT_PATH")
-    if (
-        directory
-        and endpoint.tls is not None
-        and not any((endpoint.tls.ca, endpoint.tls.certificate, endpoint.tls.key))
-    ):
+    if directory and endpoint.tls is not None and not Path(directory).is_dir():
         raise UsageError(
-            f"{directory} (DOCKER_CERT_PATH) holds neither ca.pem nor cert.pem nor key.pem\n"
-            "    hint: name the directory with the certificates for that engine, or unset DOCKER_TLS_VERIFY"
+            f"{directory} (DOCKER_CERT_PATH) is no directory that can be read\n"
+            "    hint: name the one with ca.pem, cert.pem and key.pem for that engine, or unset DOCKER_TLS_VERIFY"
         )
     return endpoint
 

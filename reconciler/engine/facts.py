@@ -12,31 +12,27 @@ from reconciler.model.observed import EngineFacts
 LOWEST, HIGHEST = (1, 41), (1, 51)
 
 
-def negotiate(version: Json) -> tuple[int, int]:
-    """The version to speak, from the answer to an unversioned `GET /version`: theirs, or ours when theirs is newer.
+def negotiate(told: str) -> tuple[int, int] | None:
+    """The version to speak, from the header `Api-Version` of an engine: theirs, or ours when theirs is newer.
+
+    One whose lowest version is above ours says so when it is spoken to; see `refusals`. None: that is no version.
 
     Raises:
-        EngineError: there is none that both speak.
+        EngineError: theirs is too old.
     """
-    newest = _parse(version.get("ApiVersion"))
-    if newest is None:
-        raise EngineError("what answers is not a Docker Engine: it tells no version of its API")
-    name = f"the engine (version {str(version.get('Version') or 'unknown')[:40]})"
+    match = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", told)
+    if match is None:
+        return None
+    newest = (int(match[1]), int(match[2]))
     if newest < LOWEST:
         raise EngineError(
-            f"{name} speaks API {_text(newest)}; at least {_text(LOWEST)} is needed: update it to Docker 20.10 or later"
+            f"the engine speaks API {_text(newest)}; at least {_text(LOWEST)} is needed: update it to Docker 20.10 or later"
         )
-    spoken = min(newest, HIGHEST)
-    oldest = _parse(version.get("MinAPIVersion"))
-    if oldest is not None and oldest > spoken:
-        raise EngineError(
-            f"{name} speaks API {_text(oldest)} and later; we know {_text(HIGHEST)} at most: update reconciler"
-        )
-    return spoken
+    return min(newest, HIGHEST)
 
 
-def read_facts(version: Json, answer: Json, spoken: tuple[int, int]) -> EngineFacts:
-    """Both answers as one value; `answer` is that of `GET /info`.
+def read_facts(answer: Json, spoken: tuple[int, int]) -> EngineFacts:
+    """What `GET /info` tells.
 
     Raises:
         EngineError: it runs containers of another system than Linux.
@@ -44,7 +40,7 @@ def read_facts(version: Json, answer: Json, spoken: tuple[int, int]) -> EngineFa
     facts = EngineFacts(
         id=str(answer.get("ID") or ""),
         name=str(answer.get("Name") or ""),
-        version=str(version.get("Version") or answer.get("ServerVersion") or ""),
+        version=str(answer.get("ServerVersion") or ""),
         api_version=spoken,
         os_type=str(answer.get("OSType") or "linux"),
         architecture=str(answer.get("Architecture") or ""),
@@ -57,11 +53,6 @@ def read_facts(version: Json, answer: Json, spoken: tuple[int, int]) -> EngineFa
             f"the engine {facts.name} runs containers of {facts.os_type}; only those of Linux are known here"
         )
     return facts
-
-
-def _parse(text: object) -> tuple[int, int] | None:
-    match = re.fullmatch(r"(\d{1,4})\.(\d{1,4})", text.strip()) if isinstance(text, str) else None
-    return (int(match[1]), int(match[2])) if match else None
 
 
 def _text(version: tuple[int, int]) -> str:

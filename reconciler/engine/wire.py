@@ -17,7 +17,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NamedTuple
 
 from reconciler.engine.dial import dial
@@ -54,7 +54,7 @@ class Wire:
         self._is_closed = False
         self._lock = threading.Lock()
         # Each connection through ssh is a login: there is one, and who comes second waits.
-        self._turn = threading.Lock() if endpoint.scheme == "ssh" else nullcontext()
+        self._turn: AbstractContextManager[object] = threading.Lock() if endpoint.scheme == "ssh" else nullcontext()
 
     def get(self, path: str, headers: Sequence[tuple[str, str]] = ()) -> Answer:
         """The answer to one GET, whatever its status.
@@ -94,10 +94,7 @@ class Wire:
             except OSError as error:
                 raise unreachable(str(self.endpoint), error) from error
             except _NotHttpError as error:
-                raise EngineError(
-                    f"what answers at {self.endpoint} is not a Docker Engine: {error}\n"
-                    "    hint: check the address in -H, DOCKER_HOST or the context"
-                ) from error
+                raise no_engine(str(self.endpoint), str(error)) from error
             else:
                 connection.is_whole = connection.is_kept
             finally:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
-from reconciler.model.ownership import Owner, owner_of, parse_fingerprint
+from reconciler.model.ownership import PROJECT, Owner, owner_of, parse_fingerprint
 from reconciler.model.plan import WEIGHT, Change, FieldChange, Reason, Ref, Step, Verb, WaitContainer
 from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
@@ -53,7 +53,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
         return None
     relies_on = fingerprint_objects([*objects.all(), holder])
     if row.verb is Verb.BLOCKED or forbidden:
-        note = forbidden or _blocked_note(resource, row.because, holder)
+        note = forbidden or _blocked_note(resource, row.because, holder, owner)
         reason = row.reason or weightiest(comparison.fields)
         return Change(resource.address, Verb.BLOCKED, reason, comparison.fields, note=note, relies_on=relies_on)
     change = _expand(world, resource, objects, comparison, recovery, row.verb)
@@ -69,9 +69,14 @@ def _owner(world: World, holder: ObservedContainer | None) -> Owner | None:
     return None if holder is None else owner_of(Kind.CONTAINER, holder.labels, world.desired.project)[0]
 
 
-def _blocked_note(resource: ContainerResource, because: str, holder: ObservedContainer | None) -> str:
-    if holder is None:
-        return because
+def _blocked_note(
+    resource: ContainerResource, because: str, holder: ObservedContainer | None, owner: Owner | None
+) -> str:
+    if owner is Owner.OURS or holder is None:
+        return f"the container {resource.name}: {because}; update reconciler here"
+    if owner is Owner.THEIRS:
+        project = holder.labels.get(PROJECT, "")
+        return f"the container {resource.name} belongs to project {project}; give this one another container_name"
     return (
         f"a container named {resource.name} exists and is not this project's: {because}. "
         "Rename or remove it, give this one another container_name, or take it over with adopt = true"

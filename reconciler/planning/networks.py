@@ -151,9 +151,8 @@ def _note(resource: NetworkResource | VolumeResource, kind: str, row: Row, stran
         )
     if strangers:
         return f"{row.because}: {', '.join(strangers)}; disconnect them first"
-    advice = (
-        ""
-        if row.reason is Reason.OWNED_BY_OTHER
-        else "; give this one another name, declare it external, or set adopt = true"
-    )
+    if row.conditions.get("newer"):
+        return f"the {kind} {resource.name}: {row.because}; update reconciler here"
+    is_theirs = row.reason is Reason.OWNED_BY_OTHER
+    advice = "" if is_theirs else "; give this one another name, declare it external, or set adopt = true"
     return f"a {kind} named {resource.name} exists: {row.because}{advice}"

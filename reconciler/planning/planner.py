@@ -156,7 +156,7 @@ def _remove(world: World, address: Address, objects: list[Object]) -> Change | N
         return None
     relies_on = fingerprint_objects(objects)
     if row.verb is Verb.BLOCKED:
-        names = f": {', '.join(strangers)}" if strangers else ""
+        names = f": {', '.join(strangers)}" if strangers else "; update reconciler here"
         return Change(address, Verb.BLOCKED, row.reason, note=f"{row.because}{names}", relies_on=relies_on)
     steps = [step for item in objects for step in _remove_object(item)]
     note = "what is in it is lost" if address.kind is Kind.VOLUME else ""

@@ -7,7 +7,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "": {
         "version": "leave it out: there are no versions of the format",
         "name": 'write [project] name = "..."',
-        "services": "write [container.NAME] for each service; `reconciler import` translates a whole Compose file",
+        "services": "write [container.NAME] for each service",
         "service": "write [container.NAME]",
         "containers": "write [container.NAME]",
         "networks": "write [network.NAME]",

@@ -2,7 +2,6 @@
 
 import secrets
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -199,7 +198,7 @@ def test_follow_of_several(console: Console) -> None:
     check("logs-follow-several", console, "reconciler logs -f container.web")
 
 
-def test_a_spec_that_an_engine_error_follows(console: Console) -> None:
+def test_json_is_whole_or_not_there(console: Console) -> None:
     """`--json` never leaves half a document: on an error stdout is empty and stderr says what is wrong."""
     web(console, "imge = 1")
     for command in ("plan", "drift", "status", "apply", "destroy"):
@@ -235,7 +234,8 @@ def test_image_never_pulled(console: Console) -> None:
 
 def test_image_of_no_registry(console: Console) -> None:
     web(console, image=f"127.0.0.1:{console.port}/nobody/nothing:1")
-    check("image-no-registry", console, "reconciler apply")
+    image = f"image.127.0.0.1:{console.port}/nobody/nothing:1"
+    check("image-no-registry", console, f"reconciler apply --target {image}")
 
 
 def test_name_of_a_stranger(console: Console, docker_api: docker.APIClient) -> None:
@@ -287,14 +287,12 @@ def test_command_not_in_the_image(console: Console) -> None:
 def test_dockerfile(name: str, dockerfile: str, console: Console) -> None:
     console.project.write("site/Dockerfile", dockerfile)
     console.project.write("image.toml", '[image.site]\nbuild = "./site"\n')
-    web(console, image="site")
-    check(name, console, "reconciler apply")
+    check(name, console, "reconciler apply --target image.site")
 
 
-def test_names_cannot_steer_a_terminal(console: Console, docker_api: docker.APIClient) -> None:
+def test_names_cannot_steer_a_terminal(console: Console) -> None:
     """What others wrote into labels and logs is shown without its escape sequences."""
     web(console)
-    subprocess.run(["true"], check=True)
     text = console.run("reconciler plan --target 'container.\033[31mred'")
     assert "\033" not in text
     assert "\\x1b[31mred" in text

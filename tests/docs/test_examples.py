@@ -1,0 +1,90 @@
+"""Every folder of examples/: it is valid, it settles in one apply, and nothing is left after destroy."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.support.engine import Project, images_of, remove_network, remove_project
+
+ROOT = Path(__file__).parents[2] / "examples"
+EXAMPLES = sorted(path for path in ROOT.iterdir() if path.is_dir())
+_NAME = re.compile(r'(?<=^\[project\]\nname = ")[a-z-]+(?="$)', re.MULTILINE)
+
+
+class Example(Project):
+    """A copy of an example as a project of its own, on a port of its own."""
+
+    def __init__(self, source: Path, root: Path, host: str) -> None:
+        super().__init__(f"ex-{secrets.token_hex(4)}", root, host)
+        shutil.rmtree(self.directory)
+        shutil.copytree(source, self.directory)
+        named = 0
+        for file in self.directory.glob("*.toml"):
+            text, count = _NAME.subn(self.name, file.read_text())
+            file.write_text(text)
+            named += count
+        assert named == 1, "an example says [project] name once"
+        port = 20000 + int(self.name.rpartition("-")[2], 16) % 20000
+        self.environment = {
+            "PORT": str(port),
+            "EDGE_NETWORK": f"{self.name}-edge",
+            "OLD_WEB": f"{self.name}-old-web",
+        }
+
+    def reconciler(self, *args: str) -> str:
+        return self.run(*args, env=self.environment).stdout
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.name)
+def example(
+    request: pytest.FixtureRequest, engine_host: str, docker_api: docker.APIClient, tmp_path: Path
+) -> Iterator[Example]:
+    made = Example(request.param, tmp_path, engine_host)
+    others = request.param.name == "alongside-others"
+    if others:
+        docker_api.create_network(made.environment["EDGE_NETWORK"])
+        by_hand = docker_api.create_container("busybox:latest", ["sleep", "1000"], name=made.environment["OLD_WEB"])
+        docker_api.start(by_hand)
+    yield made
+    remove_project(docker_api, made.name)
+    if others:
+        for container in docker_api.containers(all=True, filters={"name": made.environment["OLD_WEB"]}):
+            docker_api.remove_container(container, force=True)
+        remove_network(docker_api, made.environment["EDGE_NETWORK"])
+
+
+def left_of(api: docker.APIClient, project: str) -> list[Any]:
+    owned = {"label": f"reconciler.project={project}"}
+    found = [*api.containers(all=True, filters=owned), *api.networks(filters=owned)]
+    return [*found, *(api.volumes(filters=owned)["Volumes"] or []), *images_of(api, project)]
+
+
+def test_example(example: Example, docker_api: docker.APIClient) -> None:
+    example.reconciler("validate")
+    example.reconciler("apply", "--yes", "--wait")
+    example.reconciler("plan", "--detailed-exitcode")
+    example.reconciler("status")
+    example.reconciler("destroy", "--yes", "--volumes")
+    assert not left_of(docker_api, example.name)
+    if example.directory.joinpath("spec.toml").exists() and "EDGE" in example.directory.joinpath("spec.toml").read_text():
+        assert docker_api.networks(names=[example.environment["EDGE_NETWORK"]]), "what is external stays"
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
+def test_is_explained(folder: Path) -> None:
+    """A folder has a README, stands in the list, and its project has the folder's name."""
+    assert (folder / "README.md").read_text().startswith("# ")
+    assert f"({folder.name}/README.md)" in (ROOT / "README.md").read_text()
+    assert any(f'[project]\nname = "{folder.name}"\n' in file.read_text() for file in folder.glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.rglob("*.toml")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_needs_no_registry(file: Path) -> None:
+    images = re.findall(r'^(?:image|reference) = "([^"]*[:/][^"]*)"', file.read_text(), re.MULTILINE)
+    assert set(images) <= {"busybox:latest"}
