@@ -30,7 +30,7 @@ class Contestant(NamedTuple):
     """A program.
 
     Attributes:
-        label: what it writes on all it makes, as key=value.
+        label: the key of the label that holds the project's name on all it makes.
         commands: by scenario; `command` puts the file's name in.
     """
 
@@ -44,7 +44,7 @@ class Contestant(NamedTuple):
         return [*before, str(directory / self.file), *after]
 
 
-def contestants(programs: Programs, project: str) -> tuple[Contestant, Contestant]:
+def contestants(programs: Programs) -> tuple[Contestant, Contestant]:
     """Compose, the measure of things, and `reconciler`."""
     ours, theirs = str(programs.reconciler), str(programs.compose)
     apply: Words = ([ours, "apply", "--yes"], [])
@@ -52,13 +52,13 @@ def contestants(programs: Programs, project: str) -> tuple[Contestant, Contestan
     return (
         Contestant(
             "compose",
-            f"com.docker.compose.project={project}",
+            "com.docker.compose.project",
             COMPOSE_FILE,
             {**dict.fromkeys(Scenario, up), Scenario.DESTROY: ([theirs, "-f"], ["down", "--volumes"])},
         ),
         Contestant(
             "reconciler",
-            f"reconciler.project={project}",
+            "reconciler.project",
             SPEC_FILE,
             {
                 **dict.fromkeys(Scenario, apply),

@@ -75,8 +75,11 @@ class Cycle:
         self._step(Scenario.HEAL)
         self._check(Scenario.HEAL)
         self._step(Scenario.DESTROY)
-        if not self._engine.owned(self._contestant.label).is_empty:
+        if not self._owned().is_empty:
             raise FailedError(f"{self._contestant.name}: something is left after destroy")
+
+    def _owned(self) -> Owned:
+        return self._engine.owned(f"{self._contestant.label}={self._project.name}")
 
     def _write(self, changed: str) -> None:
         write_project(self._scratch, self._project._replace(changed=changed))
@@ -91,7 +94,7 @@ class Cycle:
 
     def _check(self, scenario: Scenario) -> Owned:
         """What is there; all of the project runs, with the variable as it is written."""
-        owned, count = self._engine.owned(self._contestant.label), self._project.size
+        owned, count = self._owned(), self._project.size
         found = len(owned.running), len(owned.containers), len(owned.networks), len(owned.volumes)
         if found != (count, count, 1, count):
             raise FailedError(

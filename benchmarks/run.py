@@ -28,29 +28,36 @@ from benchmarks.installation import install, version_of
 from benchmarks.measure import FailedError
 from benchmarks.results import document, rows, table, targets, verdicts
 
-PROJECT = "reconciler-bench"
-
 
 class Bench:
     """A run: what is measured where, and all that came out so far."""
 
     def __init__(self, engine: Engine, docker_host: str, both: tuple[Contestant, ...], scratch: Path) -> None:
         self._engine, self._docker_host, self._both, self._scratch = engine, docker_host, both, scratch
+        self._projects: list[str] = []
         self.samples: list[Sample] = []
+        self.dropped: list[str] = []
         self.calls: dict[tuple[str, Scenario, int], Counter[str]] = {}
 
     def warm_up(self) -> None:
         for contestant in self._both:
             self._cycle(contestant, 1, lambda _: None).run(1)
 
-    def measure(self, count: int, rounds: int, repeats: int) -> None:
+    def measure(self, size: int, rounds: int, repeats: int) -> None:
+        """All rounds at one size. One in which a program fails is dropped for both: engines have their faults."""
         for number in range(1, rounds + 1):
             order = self._both if number % 2 else self._both[::-1]
-            for contestant in order:
-                self._cycle(contestant, count, self.samples.append, number=number).run(repeats)
-            _say(f"N = {count}: round {number} of {rounds}")
+            found: list[Sample] = []
+            try:
+                for contestant in order:
+                    self._cycle(contestant, size, found.append, number=number).run(repeats)
+            except FailedError as error:
+                self._drop(f"N = {size}, round {number}", error)
+            else:
+                self.samples += found
+                _say(f"N = {size}: round {number} of {rounds}")
 
-    def count_calls(self, count: int) -> None:
+    def count_calls(self, size: int) -> None:
         path = self._scratch / "proxy.sock"
         for contestant in self._both:
             with CountingProxy(self._engine.socket, path) as proxy:
@@ -58,21 +65,31 @@ class Bench:
                 def seen(sample: Sample, proxy: CountingProxy = proxy) -> None:
                     self.calls[sample.contestant, sample.scenario, sample.size] = proxy.take()
 
-                self._cycle(contestant, count, seen, f"unix://{path}").run(1, settle=False)
-        _say(f"N = {count}: requests counted")
+                try:
+                    self._cycle(contestant, size, seen, f"unix://{path}").run(1, settle=False)
+                except FailedError as error:
+                    self._drop(f"N = {size}, counting the requests of {contestant.name}", error)
 
     def clean(self) -> None:
-        """Take away what a broken run has left."""
+        """Take away what a broken cycle has left."""
         for contestant in self._both:
-            self._engine.remove_owned(contestant.label)
+            for name in self._projects:
+                self._engine.remove_owned(f"{contestant.label}={name}")
+
+    def _drop(self, what: str, error: FailedError) -> None:
+        self.dropped.append(f"{what}: {str(error).splitlines()[0]}")
+        _say(f"dropped: {what}: {error}")
+        self.clean()
 
     def _cycle(
-        self, contestant: Contestant, count: int, seen: Callable[[Sample], None], docker_host: str = "", number: int = 0
+        self, contestant: Contestant, size: int, seen: Callable[[Sample], None], docker_host: str = "", number: int = 0
     ) -> Cycle:
+        # A name for each cycle: what an engine refuses to remove is not in the way of the next one.
+        self._projects.append(f"bench-{len(self._projects)}")
         return Cycle(
             self._engine,
             contestant,
-            Project(PROJECT, count),
+            Project(self._projects[-1], size),
             scratch=self._scratch,
             docker_host=docker_host or self._docker_host,
             number=number,
@@ -130,6 +147,7 @@ def _setup(engine: Engine, options: argparse.Namespace, compose: Path) -> dict[s
 def _report(bench: Bench, setup: dict[str, object], file: Path | None) -> int:
     found = rows(bench.samples)
     judged = targets(found, bench.calls)
+    setup = {**setup, "dropped": bench.dropped}
     print(", ".join(f"{name}: {value}" for name, value in setup.items()))
     print(f"\n{table(found, bench.calls)}\n\n{verdicts(judged)}")
     if file is not None:
@@ -144,15 +162,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as temporary:
         scratch = Path(temporary)
         programs = install(options.keep.absolute() if options.keep else scratch)
-        bench = Bench(engine, host, contestants(programs, PROJECT), scratch)
+        bench = Bench(engine, host, contestants(programs), scratch)
         setup = _setup(engine, options, programs.compose)
         _say("installed; warming up")
         try:
             bench.warm_up()
-            for count in options.n:
-                bench.measure(count, options.rounds, options.repeats)
+            for size in options.n:
+                bench.measure(size, options.rounds, options.repeats)
                 if not options.without_calls:
-                    bench.count_calls(count)
+                    bench.count_calls(size)
         except (FailedError, KeyboardInterrupt) as error:
             _say(f"stopped: {error or 'interrupted'}; what was measured so far follows")
             _report(bench, setup, options.json)

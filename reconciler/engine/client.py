@@ -47,6 +47,9 @@ class DockerEngine:
         self._facts: EngineFacts | None = None
         self._made: Sdk | None = None
 
+    def ping(self) -> None:
+        self._negotiated()
+
     # --- reads -------------------------------------------------------------------------------------------------
 
     def facts(self) -> EngineFacts:
@@ -263,7 +266,8 @@ class DockerEngine:
                 answer = self._wire.get("/_ping")
                 self._spoken = negotiate(answer.api_version)
                 if self._spoken is None:
-                    raise no_engine(str(self._endpoint), answer.status, answer.body)
+                    said = f"status {answer.status}: {message_of(answer.body)[:80]}"
+                    raise no_engine(str(self._endpoint), f"its answer to /_ping tells no version of the API ({said})")
             return self._spoken
 
     @property

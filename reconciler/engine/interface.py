@@ -21,6 +21,10 @@ Progress: TypeAlias = Callable[[str], None]
 class Engine(Protocol):
     """One Docker Engine. Safe to use from several threads at once."""
 
+    def ping(self) -> None:
+        """Is it there, and can it be spoken to? All other calls find out by themselves."""
+        ...
+
     # --- reads: lists are whole, nothing is filtered ------------------------------------------------------------
 
     def facts(self) -> EngineFacts: ...

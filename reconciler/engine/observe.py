@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
 
 from reconciler.engine.decode import (
     decode_container,
@@ -20,6 +21,32 @@ from reconciler.model.address import Kind
 from reconciler.model.observed import ObservedImage, ObservedState
 from reconciler.model.ownership import ADDRESS, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
 
+_Answer = TypeVar("_Answer")
+
+
+class _Aside(Generic[_Answer]):
+    """A read that is under way while others are: most of its time is the engine's. Nobody waits for one in vain."""
+
+    def __init__(self, read: Callable[[], _Answer]) -> None:
+        self._read = read
+        self._answers: list[_Answer] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="observe")
+        self._thread.start()
+
+    def answer(self) -> _Answer:
+        """The answer, or the error, as if the read were made now."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._answers[0]
+
+    def _run(self) -> None:
+        try:
+            self._answers.append(self._read())
+        except BaseException as error:
+            self._error = error
+
 
 def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset()) -> ObservedState:
     """Everything on the engine; containers of `project`, and unlabelled ones named in `adoptable`, with their config.
@@ -27,18 +54,25 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     Raises:
         EngineError: a part could not be read. There is no half observation.
     """
-    images = engine.list_images()
-    listed = _without_inherited_labels(engine.list_containers(), images)
+    # Once, before anyone else asks: if there is no engine, that is tried and told once.
+    engine.ping()
+    asked_images = _Aside(engine.list_images)
+    asked_rest = _Aside(lambda: (engine.facts(), engine.list_networks(), engine.list_volumes()))
+    answered = engine.list_containers()
+    images = asked_images.answer()
+    listed = _without_inherited_labels(answered, images)
     ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable)}
     inspected = {answer["Id"]: decode_container(answer) for answer in engine.inspect_containers(list(ours))}
     others = [decode_listed_container(entry) for entry in listed if entry["Id"] not in ours]
     members, users = _attachments(listed)
     used_images = {container.image_id for container in inspected.values()}
+    supplied = tuple(_images(engine, images, used_images))
+    facts, networks, volumes = asked_rest.answer()
     return ObservedState(
-        facts=engine.facts(),
-        images=tuple(_images(engine, images, used_images)),
-        networks=tuple(decode_network(network, _members(network, members)) for network in engine.list_networks()),
-        volumes=tuple(decode_volume(volume, users.get(volume["Name"], ())) for volume in engine.list_volumes()),
+        facts=facts,
+        images=supplied,
+        networks=tuple(decode_network(network, _members(network, members)) for network in networks),
+        volumes=tuple(decode_volume(volume, users.get(volume["Name"], ())) for volume in volumes),
         containers=tuple(sorted([*inspected.values(), *others], key=lambda container: (container.name, container.id))),
     )
 

@@ -68,11 +68,17 @@ _HINTS = (
 )
 _TAGS = r"(?is)<(script|style)\b.*?</\1>|<[^>]*>"
 _WRONG_PLATFORM = _HINTS[1][0]
+_TOO_OLD = r"client version (\S+) is too old. Minimum supported API version is (\d+\.\d+)"
 _LONGEST_MESSAGE = 2000
 
 
 def refused(doing: str, status: int, message: str) -> EngineRefusedError:
     """The error for an answer of `status` 400 or above; `doing` completes "cannot ..."."""
+    if status == 400 and (versions := re.search(_TOO_OLD, message, re.IGNORECASE)):
+        ours, theirs = versions.groups()
+        return EngineRefusedError(
+            f"the engine speaks API {theirs} and later; we know {ours} at most: update reconciler", status
+        )
     text = f"cannot {doing}: {message or f'the engine answered with status {status}'}"
     # An image of another platform is there, and pulling it again changes nothing: that is not "not found".
     kind = (
@@ -103,6 +109,14 @@ def message_of(body: bytes) -> str:
     elif "<" in text:
         text = re.sub(_TAGS, " ", text)
     return " ".join(text.split())[:_LONGEST_MESSAGE]
+
+
+def no_engine(address: str, why: str) -> EngineUnavailableError:
+    """Something answers there, and not as an engine would."""
+    return EngineUnavailableError(
+        f"what answers at {address} is not a Docker Engine: {why}\n"
+        "    hint: check the address in -H, DOCKER_HOST or the context; a proxy may be in between"
+    )
 
 
 def unreachable(address: str, error: BaseException) -> EngineUnavailableError:

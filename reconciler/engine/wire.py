@@ -22,8 +22,7 @@ from typing import NamedTuple
 
 from reconciler.engine.dial import dial
 from reconciler.engine.endpoint import Endpoint
-from reconciler.engine.refusals import unreachable
-from reconciler.errors import EngineError
+from reconciler.engine.refusals import no_engine, unreachable
 
 #: requests written ahead; 64 of some 130 bytes fit any socket's buffer, so that neither side waits for the other
 _AHEAD = 64
@@ -60,8 +59,7 @@ class Wire:
         """The answer to one GET, whatever its status.
 
         Raises:
-            EngineUnavailableError: no connection, or no whole answer in time.
-            EngineError: the other side does not speak HTTP.
+            EngineUnavailableError: no connection, no whole answer in time, or one that is not HTTP.
         """
         return self.get_many([path], headers)[0]
 

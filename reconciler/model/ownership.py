@@ -78,7 +78,7 @@ def parse_fingerprint(labels: Mapping[str, str]) -> Fingerprint:
     options: dict[str, str] = {}
     for key in (FINGERPRINT, SETTINGS):
         number, _, rest = labels.get(key, "").partition(":")
-        if number.isdigit() and len(number) < 9:
+        if number.isdecimal() and len(number) < 9:
             version = max(version, int(number))
             pairs = (item.rpartition("=") for item in rest.split(",") if "=" in item)
             options.update({name: value for name, _, value in pairs})

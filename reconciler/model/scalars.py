@@ -99,7 +99,7 @@ def declare_cpuset(raw: str) -> str | None:
     cpus: set[int] = set()
     for part in filter(None, str(raw).replace(" ", "").split(",")):
         first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
+        if not first.isdecimal() or (last and not last.isdecimal()):
             raise ValueError(f"{raw!r} is not a set of processors; write one such as '0-2,4'")
         cpus.update(range(int(first), min(int(last or first), 4096) + 1))
     ranges: list[list[int]] = []
@@ -125,7 +125,7 @@ def declare_signal(raw: str | int) -> str | None:
     import signal
 
     text = str(raw).upper()
-    if text.isdigit():
+    if text.isdecimal():
         try:
             return signal.Signals(int(text)).name
         except ValueError:
@@ -137,7 +137,7 @@ def declare_restart(raw: str) -> str:
     """A restart policy: no, always, unless-stopped, on-failure or on-failure:TIMES."""
     name, _, times = raw.partition(":")
     if name not in ("no", "always", "unless-stopped", "on-failure") or (
-        times and (name != "on-failure" or not times.isdigit())
+        times and (name != "on-failure" or not times.isdecimal())
     ):
         raise ValueError(
             f"{raw!r} is not a restart policy; write 'no', 'always', 'unless-stopped', 'on-failure' or 'on-failure:3'"

@@ -28,7 +28,7 @@ _PORT = re.compile(
 
 def _range(text: str) -> list[int]:
     first, _, last = text.partition("-")
-    if not first.isdigit() or (last and not last.isdigit()):
+    if not first.isdecimal() or (last and not last.isdecimal()):
         raise ValueError(f"{text!r} is not a port or a range of ports")
     low, high = int(first), int(last or first)
     if not 1 <= low <= high <= 65535:

@@ -49,7 +49,9 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
     observed = observed_container(container, expected, network_ids)
     _leave_to_networks(world, expected, observed)
-    if made_from.options.get("volumes") == _hash(resource.config.get("volumes")):
+    if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == _hash(
+        resource.config.get("volumes")
+    ):
         _forget_former_volumes(expected, observed)
     fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
@@ -100,7 +102,11 @@ def _leave_to_networks(world: World, expected: Config, observed: dict[str, Value
     """A network that is replaced takes its members off and puts them on as declared: nothing is left to do here."""
     wanted, seen = expected.get("networks"), observed.get("networks")
     if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
-        renewed = {item.name for item in world.desired.networks() if world.will_change(item.address)}
+        renewed = {
+            name
+            for name in seen
+            if name in world.network_addresses and world.will_change(world.network_addresses[name])
+        }
         kept = {name: wanted.get(name) if name in renewed else endpoint for name, endpoint in seen.items()}
         observed["networks"] = {name: endpoint for name, endpoint in kept.items() if endpoint is not None}
 

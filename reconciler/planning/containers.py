@@ -62,7 +62,12 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
 
 
 def weightiest(fields: tuple[FieldChange, ...]) -> Reason:
-    return min((field.reason for field in fields), key=WEIGHT.__getitem__, default=Reason.REQUESTED)
+    """The reason of a change: of the fields that take most, the one that weighs most."""
+    return (
+        min(fields, key=lambda field: (field.forces != "replace", WEIGHT[field.reason])).reason
+        if fields
+        else Reason.REQUESTED
+    )
 
 
 def _owner(world: World, holder: ObservedContainer | None) -> Owner | None:

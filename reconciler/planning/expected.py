@@ -8,12 +8,14 @@ from reconciler.model.address import Kind
 from reconciler.model.desired import ContainerResource
 from reconciler.model.mounts import comparable_mount
 from reconciler.model.observed import EngineFacts, ObservedContainer
-from reconciler.model.options import Option, Supplied
+from reconciler.model.options import Supplied
 from reconciler.model.ownership import foreign_labels
 from reconciler.model.rows import BY_NAME, CONTAINER
 from reconciler.model.values import Config, Value
 
-_ROWS = [row for row in CONTAINER if row.path and row.name not in ("image", "networks", "network_mode", "volumes")]
+_DEFAULTS: dict[str, Value] = {row.name: row.default for row in CONTAINER if row.path}
+_FROM_IMAGE = frozenset(row.name for row in CONTAINER if row.image is not Supplied.NO)
+_MERGED = frozenset(row.name for row in CONTAINER if row.image is Supplied.MERGES)
 
 
 def expected_container(
@@ -30,7 +32,7 @@ def expected_container(
         donors: by option, the id of the container whose namespace is shared.
     """
     declared = resource.config
-    config = {row.name: _layered(row, declared, supplied) for row in _ROWS}
+    config = _layered(declared, supplied)
     config["container_name"] = resource.name
     config["labels"] = foreign_labels(_mapping(config["labels"]))  # type: ignore[arg-type]
     _expect_command(config, declared, supplied)
@@ -43,13 +45,15 @@ def expected_container(
     return config
 
 
-def _layered(row: Option, declared: Config, supplied: Config) -> Value:
-    value = declared.get(row.name)
-    if row.image is Supplied.MERGES:
-        return {**_mapping(supplied.get(row.name)), **_mapping(value)}
-    if value is None and row.image is Supplied.FILLS:
-        value = supplied.get(row.name)
-    return row.default if value is None else value
+def _layered(declared: Config, supplied: Config) -> dict[str, Value]:
+    """What is declared, over what the image supplies, over the defaults. Only what is there is gone through."""
+    config = _DEFAULTS | {name: value for name, value in supplied.items() if name in _FROM_IMAGE}
+    for name, value in declared.items():
+        if name in _MERGED:
+            config[name] = {**_mapping(config[name]), **_mapping(value)}
+        elif value is not None:
+            config[name] = value
+    return config
 
 
 def _expect_command(config: dict[str, Value], declared: Config, supplied: Config) -> None:

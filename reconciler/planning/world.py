@@ -61,6 +61,7 @@ class World:
         self.networks: dict[str, list[ObservedNetwork]] = {}
         for network in observed.networks:
             self.networks.setdefault(network.name, []).append(network)
+        self.network_addresses = {item.name: item.address for item in desired.networks()}
         self.volumes = {item.name: item for item in observed.volumes}
         self.images_by_id = {item.id: item for item in observed.images}
         self.images = {name: image for image in observed.images for name in (*image.tags, *image.digests, image.id)}

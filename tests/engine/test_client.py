@@ -28,6 +28,7 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.model.desired import Build
+from reconciler.model.observed import EngineFacts
 from tests.support.fake_daemon import INFO, VERSION, FakeDaemon, Reply, Request, lines, reply
 
 ID = "ab" * 32
@@ -57,40 +58,63 @@ def nothing(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("newest", "oldest", "spoken"),
-    [
-        ("1.41", "1.12", (1, 41)),
-        ("1.44", "1.24", (1, 44)),
-        ("1.51", "1.24", (1, 51)),
-        ("1.99", "1.44", (1, 51)),
-        ("1.52", "1.51", (1, 51)),
-        ("1.45", None, (1, 45)),
-    ],
+    ("newest", "spoken"),
+    [("1.41", (1, 41)), ("1.44", (1, 44)), ("1.51", (1, 51)), ("1.52", (1, 51)), ("1.99", (1, 51)), ("2.0", (1, 51))],
 )
 def test_the_version_is_the_lower_of_the_two(
-    daemon: FakeDaemon, engine: DockerEngine, newest: str, oldest: str | None, spoken: tuple[int, int]
+    daemon: FakeDaemon, engine: DockerEngine, newest: str, spoken: tuple[int, int]
 ) -> None:
-    daemon.scripts["GET", "/version"] = reply({"ApiVersion": newest, "MinAPIVersion": oldest})
-    seen: list[str] = []
-    daemon.scripts["GET", "/info"] = lambda request: seen.append(request.path) or reply(INFO)
+    daemon.scripts["GET", "/_ping"] = Reply(200, b"OK", api_version=newest)
+    daemon.scripts["GET", "/networks"] = reply([])
+    assert engine.list_networks() == []
     assert engine.facts().api_version == spoken
     assert engine.facts() is engine.facts()
-    assert daemon.paths() == ["GET /version", "GET /info"]
+    assert daemon.paths() == ["GET /_ping", "GET /networks", "GET /info"]
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_engine_tells_its_version_whatever_ails_it(daemon: FakeDaemon, engine: DockerEngine, status: int) -> None:
+    daemon.scripts["GET", "/_ping"] = Reply(status, b"")
+    assert engine.facts() == EngineFacts(
+        id="FAKE", name="fake", version=VERSION, api_version=(1, 41), architecture="x86_64"
+    )
+
+
+def test_an_engine_that_is_too_old(daemon: FakeDaemon, engine: DockerEngine) -> None:
+    daemon.scripts["GET", "/_ping"] = Reply(200, b"OK", api_version="1.40")
+    with pytest.raises(EngineError, match=r"speaks API 1\.40; at least 1\.41 is needed: update it"):
+        engine.facts()
+
+
+def test_an_engine_that_is_too_new(daemon: FakeDaemon, engine: DockerEngine) -> None:
+    words = "client version 1.51 is too old. Minimum supported API version is 1.55, please upgrade your client"
+    daemon.scripts["GET", "/_ping"] = Reply(200, b"OK", api_version="1.60")
+    for path in ("/info", "/containers/json"):
+        daemon.scripts["GET", path] = reply({"message": words}, 400)
+    daemon.scripts["POST", f"/containers/{ID}/start"] = reply({"message": words}, 400)
+    for call in (engine.facts, engine.list_containers, lambda: engine.start_container(ID)):
+        with pytest.raises(EngineRefusedError, match=r"^the engine speaks API 1\.55 .* 1\.51 .*: update reconciler$"):
+            call()
 
 
 @pytest.mark.parametrize(
-    ("version", "words"),
+    ("answer", "words"),
     [
-        ({"ApiVersion": "1.40", "Version": "19.03"}, r"19\.03.*1\.41 is needed"),
-        ({"ApiVersion": "1.60", "MinAPIVersion": "1.55"}, r"1\.55 and later.*update reconciler"),
-        ({"ApiVersion": "nonsense"}, "not a Docker Engine"),
-        ({}, "not a Docker Engine"),
+        (Reply(404, HTML), r"status 404: 502 Bad Gateway nginx"),
+        (Reply(200, HTML), r"status 200: 502 Bad Gateway nginx"),
+        (Reply(403, b'{"message": "no"}'), r"status 403: no\)"),
+        (Reply(200, b"OK"), "tells no version of the API"),
+        (Reply(200, b"OK", api_version="nonsense"), "tells no version of the API"),
+        (Reply(200, b"OK", api_version="1.41/../x"), "tells no version of the API"),
     ],
 )
-def test_versions_that_do_not_meet(daemon: FakeDaemon, engine: DockerEngine, version: Any, words: str) -> None:
-    daemon.scripts["GET", "/version"] = reply(version)
-    with pytest.raises(EngineError, match=words):
-        engine.facts()
+def test_a_server_that_is_no_engine(daemon: FakeDaemon, engine: DockerEngine, answer: Reply, words: str) -> None:
+    daemon.scripts["GET", "/_ping"] = answer if answer.api_version != "1.41" else answer._replace(api_version="")
+    with pytest.raises(
+        EngineUnavailableError, match=f"^what answers at {daemon.address} is not a Docker Engine: .*{words}"
+    ):
+        engine.list_networks()
+    assert daemon.paths() == ["GET /_ping"]
 
 
 def test_an_engine_of_another_system(daemon: FakeDaemon, engine: DockerEngine) -> None:
@@ -99,8 +123,8 @@ def test_an_engine_of_another_system(daemon: FakeDaemon, engine: DockerEngine) -
         engine.facts()
 
 
-def test_an_engine_that_answers_html(daemon: FakeDaemon, engine: DockerEngine) -> None:
-    daemon.scripts["GET", "/version"] = Reply(200, HTML)
+def test_facts_that_are_html(daemon: FakeDaemon, engine: DockerEngine) -> None:
+    daemon.scripts["GET", "/info"] = Reply(200, HTML)
     with pytest.raises(EngineRefusedError, match="not understood"):
         engine.facts()
 
@@ -718,4 +742,4 @@ def test_a_broken_file_of_logins(tmp_path: Path, engine: DockerEngine) -> None:
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(EngineError, match="cannot be read"):
         engine.pull_image("redis", "", nothing)
-    assert engine.facts().version == VERSION["Version"]
+    assert engine.facts().version == VERSION

@@ -99,10 +99,10 @@ def test_nothing_is_read_as_nothing(kind: Kind, name: str) -> None:
     ("name", "written", "advice"),
     [
         ("mem_limit", "lots", "256M"), ("mem_limit", "-5", "256M"), ("cpus", "half", "0.5"), ("cpus", -1, "negative"),
-        ("cpuset", "a-b", "0-2,4"), ("restart", "sometimes", "unless-stopped"), ("restart", "always:3", "on-failure:3"),
+        ("cpuset", "a-b", "0-2,4"), ("cpuset", "²", "0-2,4"), ("restart", "on-failure:²", "on-failure:3"), ("restart", "sometimes", "unless-stopped"), ("restart", "always:3", "on-failure:3"),
         ("stop_grace_period", "10", "30s"), ("stop_grace_period", "", "30s"), ("stop_grace_period", "5 minutes", "1m30s"),
         ("command", "echo 'open", "list of words"), ("dns", ["nine"], "not an IP address"), ("extra_hosts", ["alone"], "name:address"),
-        ("ulimits", {"nofile": "many"}, "soft = 1024"), ("ports", ["99999"], "65535"), ("ports", ["x:80"], "80"),
+        ("ulimits", {"nofile": "many"}, "soft = 1024"), ("ports", ["99999"], "65535"), ("ports", ["x:80"], "not a port or a range"),
         ("ports", ["80/icmp"], "tcp, udp or sctp"), ("ports", ["1-3:80-81"], "differ in length"), ("ports", ["0"], "1 to 65535"),
         ("ports", ["90-80"], "upwards"), ("ports", ["300.0.0.1:1:80"], "not an IP address"), ("expose", ["http"], "range of ports"),
         ("volumes", ["d:/d:rx"], "ro, rw"), ("volumes", ["d:d"], "absolute path"), ("volumes", ["a:/d", "b:/d/"], "two mounts"),

@@ -56,7 +56,7 @@ def test_a_network_with_any_name_is_found_again() -> None:
     [
         (Kind.NETWORK, "container.web"), (Kind.VOLUME, "container.web"), (Kind.CONTAINER, "image.web"),
         (Kind.CONTAINER, "network.front"), (Kind.CONTAINER, "web"), (Kind.CONTAINER, ""), (Kind.CONTAINER, "container."),
-        (Kind.CONTAINER, "container.web[x]"), (Kind.CONTAINER, "service.web"),
+        (Kind.CONTAINER, "service.web"), (Kind.CONTAINER, "Container.web"),
     ],
 )  # fmt: skip
 def test_labels_of_another_kind_are_not_ownership(kind: Kind, address: str) -> None:
@@ -86,6 +86,7 @@ def test_without_a_project_it_is_nobodys(project: str | None) -> None:
         ("1:", Fingerprint(1, {})),
         ("1:image=ab", Fingerprint(1, {"image": "ab"})),
         ("1:image", Fingerprint(1, {})),
+        ("²:image=ab", Fingerprint(0, {})),
         ("-1:image=ab", Fingerprint(0, {})),
         ("1.5:image=ab", Fingerprint(0, {})),
         ("999999999999:image=ab", Fingerprint(0, {})),

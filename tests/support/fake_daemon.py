@@ -9,8 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-VERSION = {"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Version": "20.10.24"}
-INFO = {"ID": "FAKE", "Name": "fake", "OSType": "linux", "Architecture": "x86_64", "SwapLimit": True}
+VERSION = "20.10.24"
+INFO = {
+    "ID": "FAKE",
+    "Name": "fake",
+    "ServerVersion": VERSION,
+    "OSType": "linux",
+    "Architecture": "x86_64",
+    "SwapLimit": True,
+}
 
 
 class Request(NamedTuple):
@@ -31,6 +38,7 @@ class Reply(NamedTuple):
         breaks: the connection ends before the body does.
         drops: the connection ends without an answer: before the request's body is read ("before") or after it.
         wait: an event to wait for before anything is written.
+        api_version: the header `Api-Version`, which engines send with each answer; "" leaves it out.
     """
 
     status: int = 200
@@ -40,6 +48,7 @@ class Reply(NamedTuple):
     drops: str = ""
     closes: bool = False
     wait: threading.Event | None = None
+    api_version: str = "1.41"
 
 
 Script = Callable[[Request], Reply]
@@ -57,7 +66,7 @@ class FakeDaemon:
     """Serves until the end of its `with` block.
 
     Attributes:
-        scripts: (method, path without the version) → a reply, or a function that makes one. `GET /version` and `GET
+        scripts: (method, path without the version) → a reply, or a function that makes one. `GET /_ping` and `GET
             /info` are there already.
         requests: all that came, in order.
     """
@@ -68,7 +77,7 @@ class FakeDaemon:
         self.requests: list[Request] = []
         self.connections = 0
         self.scripts: dict[tuple[str, str], Reply | Script] = {
-            ("GET", "/version"): reply(VERSION),
+            ("GET", "/_ping"): Reply(200, b"OK"),
             ("GET", "/info"): reply(INFO),
         }
 
@@ -141,9 +150,10 @@ def _head(answer: Reply) -> bytes:
         if answer.chunks is not None
         else b"Content-Length: %d" % (len(answer.body) + answer.breaks)
     )
+    version = f"Api-Version: {answer.api_version}\r\n".encode() if answer.api_version else b""
     close = b"Connection: close\r\n" if answer.closes else b""
     body = b"" if answer.chunks is not None else answer.body
-    return b"HTTP/1.1 %d Whatever\r\n%s\r\n%s\r\n%s" % (answer.status, length, close, body)
+    return b"HTTP/1.1 %d Whatever\r\n%s\r\n%s%s\r\n%s" % (answer.status, length, version, close, body)
 
 
 def _read_body(reader: Any, headers: dict[str, str]) -> bytes:

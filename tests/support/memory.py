@@ -63,6 +63,10 @@ class MemoryEngine:
         ).items():
             self.images.add(reference, image)
 
+    @call
+    def ping(self) -> None:
+        pass
+
     # --- reads ---------------------------------------------------------------------------------------------------
 
     @call
