@@ -102,7 +102,7 @@ def _is_about_output(error: OSError) -> bool:
 
 def chain(error: BaseException) -> str:
     """The text of an error and of what it was raised from, where that says more; what to do about it stands last."""
-    texts, hints = [], []
+    texts, hints = list[str](), list[str]()
     cause: BaseException | None = error
     while isinstance(cause, ReconcilerError):
         text, _, hint = str(cause).partition("\n    hint: ")

@@ -143,7 +143,9 @@ def _key(change: Change) -> str:
 
 def _digest(change: Change) -> str:
     steps = [[type(step.action).__name__, _plain(step.action), _plain(step.undo)] for step in change.steps]
-    return digest([_key(change), change.relies_on, steps, [str(address) for address in change.after]])
+    fields = [[field.path, field.reason, *field.shown] for field in change.fields]
+    after = [str(address) for address in change.after]
+    return digest([_key(change), change.reason, fields, change.relies_on, steps, after])
 
 
 def _plain(value: object) -> object:

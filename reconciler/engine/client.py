@@ -11,7 +11,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from reconciler.engine.credentials import Logins
 from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Json, Progress
@@ -24,6 +23,7 @@ from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
 
 if TYPE_CHECKING:
+    from reconciler.engine.credentials import Logins
     from reconciler.engine.sdk import Sdk
 
 #: seconds without a sign of life: a registry may be slow, and a step of a build may compute in silence
@@ -41,7 +41,7 @@ class DockerEngine:
     def __init__(self, endpoint: Endpoint, environment: Mapping[str, str]) -> None:
         self._wire = Wire(endpoint)
         self._endpoint = endpoint
-        self._logins = Logins(docker_directory(environment), environment)
+        self._environment = environment
         self._lock = threading.RLock()
         self._spoken: tuple[int, int] | None = None
         self._facts: EngineFacts | None = None
@@ -273,6 +273,12 @@ class DockerEngine:
     @property
     def _version(self) -> str:
         return "{}.{}".format(*self._negotiated())
+
+    @property
+    def _logins(self) -> Logins:
+        from reconciler.engine.credentials import Logins
+
+        return Logins(docker_directory(self._environment), self._environment)
 
     @property
     def _sdk(self) -> Sdk:

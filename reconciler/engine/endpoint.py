@@ -57,7 +57,7 @@ def find_endpoint(host: str | None, environment: Mapping[str, str]) -> Endpoint:
     """The way to the engine that `host` (of `-H`), the environment or Docker's current context names, in this order.
 
     Raises:
-        UsageError: the address cannot be understood.
+        UsageError: the address cannot be understood, or DOCKER_TLS_VERIFY lacks its ca.pem.
         EngineUnavailableError: the context, or a file that it needs, cannot be read.
     """
     tls = _environment_tls(environment)
@@ -72,12 +72,12 @@ def find_endpoint(host: str | None, environment: Mapping[str, str]) -> Endpoint:
 
 
 def _with_files(endpoint: Endpoint, environment: Mapping[str, str]) -> Endpoint:
-    """Refuse a directory of certificates that is none: the refusal of the engine would say nothing of it."""
-    directory = environment.get("DOCKER_CERT_PATH")
-    if directory and endpoint.tls is not None and not Path(directory).is_dir():
+    """As Docker's client: who says DOCKER_TLS_VERIFY says in ca.pem whom to trust, and does not mean everyone's CAs."""
+    if environment.get("DOCKER_TLS_VERIFY") and endpoint.tls is not None and not endpoint.tls.ca:
+        file = _certificate_directory(environment) / "ca.pem"
         raise UsageError(
-            f"{directory} (DOCKER_CERT_PATH) is no directory that can be read\n"
-            "    hint: name the one with ca.pem, cert.pem and key.pem for that engine, or unset DOCKER_TLS_VERIFY"
+            f"DOCKER_TLS_VERIFY is set, and there is no file {file}\n"
+            "    hint: name the directory of ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH, or unset DOCKER_TLS_VERIFY"
         )
     return endpoint
 
@@ -141,8 +141,11 @@ def _environment_tls(environment: Mapping[str, str]) -> TlsFiles | None:
     # As Docker's client reads it: any text turns it on, "0" as well.
     if not environment.get("DOCKER_TLS_VERIFY"):
         return None
-    directory = Path(environment.get("DOCKER_CERT_PATH") or docker_directory(environment))
-    return _tls_files(directory, verify=True)
+    return _tls_files(_certificate_directory(environment), verify=True)
+
+
+def _certificate_directory(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("DOCKER_CERT_PATH") or docker_directory(environment))
 
 
 def _tls_files(directory: Path, *, verify: bool) -> TlsFiles:

@@ -1,4 +1,7 @@
-"""Engine → ObservedState: four lists, and an inspect for each container of the project. Chooses nothing."""
+"""Engine → ObservedState: four lists, and an inspect for each container of the project. Chooses nothing.
+
+Looking is waiting for the engine, so that what does not depend on each other is asked for at the same time.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _Answer = TypeVar("_Answer")
 
 
 class _Aside(Generic[_Answer]):
-    """A read that is under way while others are: most of its time is the engine's. Nobody waits for one in vain."""
+    """A read that is under way while others are. It may be left alone: it ends by itself."""
 
     def __init__(self, read: Callable[[], _Answer]) -> None:
         self._read = read

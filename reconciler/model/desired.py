@@ -99,7 +99,7 @@ class ContainerResource(NamedTuple):
         image: the resource that supplies the image.
         networks: the networks' names in the order of attachment, the primary one first.
         depends_on: what must be there first, the containers whose namespaces it shares included.
-        needs: the networks and volumes of this project that it uses.
+        needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
     """
 

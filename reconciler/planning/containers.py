@@ -8,7 +8,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import PROJECT, Owner, owner_of, parse_fingerprint
-from reconciler.model.plan import WEIGHT, Change, FieldChange, Reason, Ref, Step, Verb, WaitContainer
+from reconciler.model.plan import WEIGHT, Change, CreateContainer, FieldChange, Reason, Ref, Step, Verb, WaitContainer
 from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
 from reconciler.planning.decide import Difference, Situation, decide
@@ -58,6 +58,10 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
         return Change(resource.address, Verb.BLOCKED, reason, comparison.fields, note=note, relies_on=relies_on)
     change = _expand(world, resource, objects, comparison, recovery, row.verb)
     reason = row.reason or weightiest(comparison.fields)
+    if any(isinstance(step.action, CreateContainer) for step in change.steps):
+        # Where a tag points now: it may be moved before a saved plan is carried out.
+        image = world.image(image_of(world, resource).reference)
+        relies_on += f" {image.id if image is not None else 'no image'}"
     return change._replace(reason=reason, relies_on=relies_on)
 
 
@@ -140,7 +144,9 @@ def _expand(
     if verb in (Verb.REPLACE, Verb.ADOPT) or difference is Difference.REPLACEMENT:
         # A predecessor beside the current one is in the way of the next, so what is left over goes first.
         verb = Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
-        steps = [*recovery, *replace_steps(blueprint, serving, _carried_over(world, resource, serving))]
+        stopped_by_us = serving.status == "exited" and (objects.predecessor is serving or objects.candidate is not None)
+        carried = _carried_over(world, resource, serving)
+        steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
     elif any(field.path == "state" and field.forces == "replace" for field in comparison.fields):
         steps = [*recovery, *remove_steps(serving), *create_steps(blueprint)]
     else:

@@ -101,13 +101,20 @@ def create_steps(blueprint: Blueprint) -> list[Step]:
     return [*blueprint.waits, *blueprint.make(name, {}), Step(StartContainer(Ref(name)), commits=True)]
 
 
-def replace_steps(blueprint: Blueprint, current: ObservedContainer, anonymous: Mapping[str, str]) -> list[Step]:
-    """Args: anonymous: volumes nobody named that the candidate takes over, by path."""
+def replace_steps(
+    blueprint: Blueprint, current: ObservedContainer, anonymous: Mapping[str, str], *, stopped_by_us: bool
+) -> list[Step]:
+    """Replace, stop-first.
+
+    Args:
+        anonymous: volumes nobody named that the candidate takes over, by path.
+        stopped_by_us: the current one does not run because an earlier replacement was cut off.
+    """
     name = blueprint.resource.name
     candidate = name + NEXT
     make = blueprint.make(candidate, anonymous)
-    if current.name == name + PREVIOUS:
-        # An earlier run stopped it and was cut off: if this one fails too, it serves again.
+    if stopped_by_us:
+        # An earlier run was cut off after it had stopped it: if this one fails too, it serves again.
         make[0] = make[0]._replace(undo=(*make[0].undo, *_bring_back(blueprint.resource, current)))
     return [
         *blueprint.waits,
@@ -122,7 +129,8 @@ def _bring_back(resource: ContainerResource, predecessor: ObservedContainer) -> 
     """Make a predecessor what it was. Its restart policy was set to `no` when it was stopped."""
     target = ref(predecessor)
     policy = resource.config.get("restart") or "no"
-    return RenameContainer(target, resource.name), UpdateContainer(target, {"restart": policy}), StartContainer(target)
+    rename = (RenameContainer(target, resource.name),) if predecessor.name != resource.name else ()
+    return *rename, UpdateContainer(target, {"restart": policy}), StartContainer(target)
 
 
 def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:

@@ -44,8 +44,7 @@ def attach(scope: Scope, name: str, table: Table, networks: Mapping[str, Network
         if resource is None:
             scope.unknown(Kind.NETWORK, network, place)
             continue
-        if not resource.external:
-            needs.add(resource.address)
+        needs.add(resource.address)
         order.append((-settings.get("priority", 0), network, resource.name))
         endpoints[resource.name] = _endpoint(scope, place, settings, resource)
     return Attachment(endpoints, tuple(engine_name for _, _, engine_name in sorted(order)), frozenset(needs))

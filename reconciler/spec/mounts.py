@@ -37,8 +37,7 @@ def resolve_mounts(scope: Scope, name: str, raw: Any, volumes: Mapping[str, Volu
             resolved[target] = {**mount, "source": absolute(scope.directory, source, scope.environment)}
         elif source and source in volumes:
             resolved[target] = {**mount, "source": volumes[source].name}
-            if not volumes[source].external:
-                needs.add(volumes[source].address)
+            needs.add(volumes[source].address)
         elif source and scope.complete:
             scope.problems.at(entry_of(MOUNTS, raw, target, keys), *_unknown(source, volumes))
     return Mounts(resolved, frozenset(needs))

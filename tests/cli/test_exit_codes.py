@@ -24,7 +24,10 @@ def web(project: Project, level: str = "info", more: str = "") -> None:
 
 def document(name: str, console: Console, seen: Any) -> None:
     """Compare a JSON document with its golden file, ids and times made equal."""
-    text = json.dumps(_plain(seen), indent=2, ensure_ascii=False) + "\n"
+    plain = _plain(seen)
+    if "engine" in plain:
+        plain["engine"]["name"] = "<name>"
+    text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
     golden(DOCUMENTS / f"{name}.json", console.normal(text))
 
 
@@ -33,9 +36,7 @@ def _plain(value: Any, key: str = "") -> Any:
         return {name: _plain(item, name) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    if key in ("id", "seconds", "since", "api_version") or (key == "name" and value in ("dev", "test")):
-        return f"<{key}>" if value else value
-    return value
+    return f"<{key}>" if value and key in ("id", "seconds", "since", "api_version") else value
 
 
 def codes(project: Project, *command: str) -> int:
@@ -63,7 +64,8 @@ def test_drift(project: Project, docker_api: docker.APIClient) -> None:
     web(project, "debug")
     assert codes(project, "plan", "--detailed-exitcode") == 2
     assert codes(project, "drift") == 0
-    docker_api.stop(f"{project.name}-web-1", timeout=1)
+    docker_api.kill(f"{project.name}-web-1")
+    docker_api.wait(f"{project.name}-web-1")
     assert codes(project, "drift") == 2
     found = project.run("drift", "--json", check=False)
     assert found.code == 2
@@ -133,22 +135,17 @@ def test_usage_errors_exit_1(command: list[str], console: Console) -> None:
 
 
 def test_plan_document(console: Console) -> None:
-    """Exactly the documented shape: three options of one container change at once, one of them a secret."""
+    """Exactly the documented shape: three options of one container change at once."""
     project = console.project
-    web(project, more=f'mem_limit = "64M"\nports = ["127.0.0.1:{console.port}:80"]')
+    ports = f'ports = ["127.0.0.1:{console.port}:80"]'
+    web(project, more=f'mem_limit = "64M"\n{ports}')
     document("plan-create", console, project.run("plan", "--json").json())
     project.run("apply")
     document("plan-none", console, project.run("plan", "--json").json())
-    web(project, "debug", more=f'mem_limit = "96M"\nports = ["127.0.0.1:{console.port}:81"]')
+    web(project, "debug", more=f'mem_limit = "96M"\n{ports.replace("127.0.0.1", "127.0.0.2")}')
     changed = project.run("plan", "--json").json()
     document("plan-change", console, changed)
-    assert {field["path"]: field["reason"] for field in changed["changes"][0]["fields"]} == {
-        "environment.LEVEL": "spec-changed",
-        "mem_limit": "spec-changed",
-        "memswap_limit": "spec-changed",
-        "ports.80/tcp": "spec-changed",
-        "ports.81/tcp": "spec-changed",
-    }
+    assert {field["reason"] for field in changed["changes"][0]["fields"]} == {"spec-changed"}
 
 
 def test_apply_document(console: Console) -> None:

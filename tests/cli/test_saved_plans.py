@@ -120,18 +120,25 @@ def test_what_it_touches_has_moved(
     assert [item["Id"] for item in after] == [item["Id"] for item in before]
 
 
-def test_the_image_was_tagged_anew(project: Project, file: Path, docker_api: docker.APIClient) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_the_image_was_tagged_anew(
+    exists: bool,
+    project: Project,
+    file: Path,
+    docker_api: docker.APIClient,
+) -> None:
     repository = project.name
     docker_api.tag("busybox:latest", repository, "1")
     try:
         project.write("web.toml", f'[container.web]\nimage = "{repository}:1"\npull_policy = "never"\n{LOOP}\n')
-        project.run("apply")
+        if exists:
+            project.run("apply")
         project.run("plan", "--out", str(file), "--replace", "container.web")
         made = docker_api.create_container("busybox:latest", "true")["Id"]
         docker_api.commit(made, repository=repository, tag="1", changes="LABEL moved=yes")
         docker_api.remove_container(made)
         refused = apply(project, file)
-        assert (refused.code, "is stale" in refused.stderr) == (1, True), refused
+        assert (refused.code, "is stale: container.web" in refused.stderr) == (1, True), refused
     finally:
         project.run("destroy", "--yes")
         docker_api.remove_image(f"{repository}:1")

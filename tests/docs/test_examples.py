@@ -3,6 +3,7 @@
 import re
 import secrets
 import shutil
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,21 @@ class Example(Project):
         super().__init__(f"ex-{secrets.token_hex(4)}", root, host)
         shutil.rmtree(self.directory)
         shutil.copytree(source, self.directory)
-        named = 0
-        for file in self.directory.glob("*.toml"):
-            text, count = _NAME.subn(self.name, file.read_text())
-            file.write_text(text)
-            named += count
-        assert named == 1, "an example says [project] name once"
+        self.text = ""
+        for file in sorted(self.directory.glob("*.toml")):
+            file.write_text(_NAME.sub(self.name, file.read_text()))
+            self.text += file.read_text()
+        assert self.text.count(f'name = "{self.name}"') == 1, "an example says [project] name once"
         port = 20000 + int(self.name.rpartition("-")[2], 16) % 20000
         self.environment = {
             "PORT": str(port),
             "EDGE_NETWORK": f"{self.name}-edge",
             "OLD_WEB": f"{self.name}-old-web",
         }
+
+    @property
+    def publishes(self) -> bool:
+        return "${PORT" in self.text
 
     def reconciler(self, *args: str) -> str:
         return self.run(*args, env=self.environment).stdout
@@ -70,9 +74,12 @@ def test_example(example: Example, docker_api: docker.APIClient) -> None:
     example.reconciler("apply", "--yes", "--wait")
     example.reconciler("plan", "--detailed-exitcode")
     example.reconciler("status")
+    if example.publishes and example.host.startswith("unix:"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{example.environment['PORT']}/", timeout=10) as page:
+            assert page.read()
     example.reconciler("destroy", "--yes", "--volumes")
     assert not left_of(docker_api, example.name)
-    if example.directory.joinpath("spec.toml").exists() and "EDGE" in example.directory.joinpath("spec.toml").read_text():
+    if "EDGE_NETWORK" in example.text:
         assert docker_api.networks(names=[example.environment["EDGE_NETWORK"]]), "what is external stays"
 
 

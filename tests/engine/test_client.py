@@ -19,6 +19,7 @@ from reconciler.engine import client, credentials, wire
 from reconciler.engine.client import DockerEngine
 from reconciler.engine.connect import connect
 from reconciler.engine.endpoint import find_endpoint, parse_address
+from reconciler.engine.observe import observe
 from reconciler.errors import (
     EngineError,
     EngineRefusedError,
@@ -225,6 +226,45 @@ def test_a_list_that_is_none(daemon: FakeDaemon, engine: DockerEngine, body: byt
     daemon.scripts["GET", "/networks"] = Reply(200, body)
     with pytest.raises(EngineRefusedError, match="not understood"):
         engine.list_networks()
+
+
+# --- observing -------------------------------------------------------------------------------------------------------
+
+_READS: dict[str, Any] = {
+    "/info": INFO,
+    "/images/json": [{"Id": "sha256:1"}],
+    "/networks": [],
+    "/volumes": {"Volumes": []},
+    "/containers/json": [{"Id": ID, "Names": ["/x"], "Labels": {}}],
+    f"/containers/{ID}/json": {"Id": ID, "Name": "/x", "Image": "sha256:1", "Config": {}, "HostConfig": {}},
+    "/images/sha256:1/json": {"Id": "sha256:1"},
+}
+
+
+@pytest.fixture
+def observed(daemon: FakeDaemon) -> FakeDaemon:
+    daemon.scripts |= {("GET", path): reply(answer) for path, answer in _READS.items()}
+    return daemon
+
+
+def test_what_does_not_depend_on_each_other_is_read_at_once(observed: FakeDaemon, engine: DockerEngine) -> None:
+    volumes_asked = threading.Event()
+    observed.scripts["GET", "/containers/json"] = reply(_READS["/containers/json"])._replace(wait=volumes_asked)
+    observed.scripts["GET", "/volumes"] = lambda request: volumes_asked.set() or reply({"Volumes": []})
+    began = time.monotonic()
+    state = observe(engine, "p", frozenset({"x"}))
+    assert time.monotonic() - began < 5
+    assert (state.facts.id, [container.name for container in state.containers]) == ("FAKE", ["x"])
+    assert sorted(observed.paths()) == sorted(f"GET {path}" for path in ("/_ping", *_READS))
+
+
+@pytest.mark.parametrize("path", ["/_ping", *_READS])
+@pytest.mark.parametrize("answer", [reply({"message": "boom"}, 500), Reply(drops="after")])
+def test_whatever_part_fails_raises(observed: FakeDaemon, engine: DockerEngine, path: str, answer: Reply) -> None:
+    observed.scripts["GET", path] = answer._replace(api_version="")
+    words = "closed the connection" if answer.drops else "boom"
+    with pytest.raises(EngineError, match=words):
+        observe(engine, "p", frozenset({"x"}))
 
 
 # --- reading many ----------------------------------------------------------------------------------------------------
@@ -591,12 +631,21 @@ copy(lambda: os.read(0, 65536), s.sendall)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     daemon.scripts["POST", f"/containers/{ID}/start"] = Reply(204)
     engine = connect("ssh://me@far:2222", {})
-    assert engine.facts().id == "FAKE"
+    for path in ("/containers/json", "/images/json", "/networks"):
+        daemon.scripts["GET", path] = reply([])
+    daemon.scripts["GET", "/volumes"] = reply({"Volumes": None})
+    assert observe(engine, "p").facts.id == "FAKE"
     engine.start_container(ID)
     engine.close()
     said = (tmp_path / "args").read_text(encoding="utf-8").splitlines()
-    assert len(said) == 2
+    assert len(said) == 2, "one login for all reads, one for writes"
     assert "'-p', '2222', '--', 'me@far', 'docker system dial-stdio'" in said[0]
+    bridge.write_text(f"#!/bin/sh\necho >> {tmp_path}/tries\nexit 255\n", encoding="utf-8")
+    with pytest.raises(
+        EngineUnavailableError, match=r"`ssh` ended without a connection\n.*hint: what it said is above"
+    ):
+        observe(connect("ssh://far", {}), "p")
+    assert (tmp_path / "tries").read_text(encoding="utf-8") == "\n", "it is tried once"
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(EngineUnavailableError, match="`ssh` is not installed"):
         connect("ssh://far", {}).facts()
@@ -653,6 +702,7 @@ def test_who_names_the_engine(tmp_path: Path) -> None:
     assert safe.tls.verify
     with pytest.raises(EngineUnavailableError, match='context "gone"'):
         find_endpoint(None, base | {"DOCKER_CONTEXT": "gone"})
+    (tmp_path / "ca.pem").touch()
     secured = find_endpoint(
         None, base | {"DOCKER_HOST": "tcp://h", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
     )

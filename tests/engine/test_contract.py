@@ -108,7 +108,7 @@ def test_tags_come_and_go(bench: Bench) -> None:
     listed = next(image for image in bench.engine.list_images() if image["Id"] == image_id)
     assert {"busybox:latest", bench.name("t:1")} <= set(listed["RepoTags"])
     bench.engine.remove_image(bench.name("t:1"))
-    assert bench.engine.inspect_image("busybox")["RepoTags"] == ["busybox:latest"]
+    assert bench.name("t:1") not in bench.engine.inspect_image("busybox")["RepoTags"]
 
 
 def test_the_last_tag_of_an_image_in_use_stays(bench: Bench, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.engine.connect import connect
-from reconciler.errors import EngineUnavailableError
+from reconciler.errors import EngineUnavailableError, UsageError
 from tests.support.fake_daemon import FakeDaemon, Reply
 
 ID = "cd" * 32
@@ -87,12 +87,24 @@ def test_an_engine_under_another_name(port: int, certificates: Path) -> None:
         engine.facts()
 
 
-def test_an_engine_that_nobody_vouches_for(port: int, certificates: Path, tmp_path: Path) -> None:
-    for name in ("cert.pem", "key.pem"):
-        shutil.copy(certificates / name, tmp_path / name)
+def test_an_engine_that_nobody_vouches_for(port: int, tmp_path: Path) -> None:
+    _openssl(tmp_path, "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -keyout ca.key -out ca.pem")
     engine = connect(f"tcp://localhost:{port}", {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)})
     with pytest.raises(EngineUnavailableError, match="no TLS with it"):
         engine.facts()
+
+
+def test_without_ca_nothing_is_tried(certificates: Path, tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(certificates / name, tmp_path / name)
+    for variables in ({"DOCKER_CERT_PATH": str(tmp_path)}, {"DOCKER_CERT_PATH": "/no/such"}, {"HOME": str(tmp_path)}):
+        directory = variables.get("DOCKER_CERT_PATH", f"{tmp_path}/.docker")
+        base = {"DOCKER_TLS_VERIFY": "1", **variables}
+        for host, more in (("tcp://localhost", {}), (None, {"DOCKER_HOST": "tcp://localhost"})):
+            with pytest.raises(UsageError, match=f"there is no file {directory}/ca.pem"):
+                connect(host, base | more)
+        connect("unix:///x", base).close()
+    connect("https://localhost", {"DOCKER_CERT_PATH": str(tmp_path)}).close()
 
 
 def test_a_client_without_a_certificate(port: int, certificates: Path, tmp_path: Path) -> None:

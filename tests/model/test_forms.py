@@ -86,7 +86,9 @@ def test_what_is_sent_is_read_as_the_same(name: str, written: Any) -> None:
     assert form.read(form.write(value)) == expected
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, row.name) for kind, rows in TABLE.items() for row in rows if row.path])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, row.name) for kind, rows in TABLE.items() for row in rows if row.path]
+)
 def test_nothing_is_read_as_nothing(kind: Kind, name: str) -> None:
     """Neither null nor an empty value of the engine differs from an option that is not set."""
     row = BY_NAME[kind][name]

@@ -20,7 +20,12 @@ from reconciler.model.ownership import (
 )
 
 WEB = Address(Kind.CONTAINER, "web")
-CONFIG = {"image": "busybox", "restart": "always", "networks": {"a": {}, "b": {"aliases": ("x",)}}, "ports": {"80/tcp": (":1",)}}
+CONFIG = {
+    "image": "busybox",
+    "restart": "always",
+    "networks": {"a": {}, "b": {"aliases": ("x",)}},
+    "ports": {"80/tcp": (":1",)},
+}
 
 
 def test_what_we_write_is_what_we_read() -> None:
@@ -43,7 +48,11 @@ def test_each_option_stands_in_one_of_the_two_labels() -> None:
     kept = fingerprint_text(Kind.CONTAINER, {**CONFIG, "scale": 2}, in_place=False)
     moved = fingerprint_text(Kind.CONTAINER, {**CONFIG, "scale": 2}, in_place=True)
     assert [item.partition("=")[0] for item in kept.removeprefix("1:").split(",")] == ["image", "ports"]
-    assert [item.partition("=")[0] for item in moved.removeprefix("1:").split(",")] == ["networks.a", "networks.b", "restart"]
+    assert [item.partition("=")[0] for item in moved.removeprefix("1:").split(",")] == [
+        "networks.a",
+        "networks.b",
+        "restart",
+    ]
 
 
 def test_a_network_with_any_name_is_found_again() -> None:
@@ -103,7 +112,14 @@ def test_the_newer_of_two_versions_counts() -> None:
     assert not found.is_readable
 
 
-@given(st.dictionaries(st.sampled_from(["reconciler.project", "reconciler.address", "reconciler.fingerprint", "reconciler.settings", "x"]), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["reconciler.project", "reconciler.address", "reconciler.fingerprint", "reconciler.settings", "x"]
+        ),
+        st.text(),
+    )
+)
 def test_no_label_breaks_anything(labels: dict[str, str]) -> None:
     parse_fingerprint(labels)
     for kind in Kind:
@@ -113,7 +129,9 @@ def test_no_label_breaks_anything(labels: dict[str, str]) -> None:
 
 
 def test_labels_of_others_are_told_from_ours() -> None:
-    assert foreign_labels({"team": "shop", **owner_labels("shop", WEB, {}), "reconciler.prune": "true"}) == {"team": "shop"}
+    assert foreign_labels({"team": "shop", **owner_labels("shop", WEB, {}), "reconciler.prune": "true"}) == {
+        "team": "shop"
+    }
 
 
 @pytest.mark.parametrize("text", ["container.web", "container.web[2]", "network.front", "image.redis:7", "volume.a.b"])

@@ -66,7 +66,7 @@ def undo_onto_a_stranger(planned: Plan, observed: ObservedState, random: Random)
     for position, change in enumerate(planned.changes):
         if strangers and change.steps and change.verb is not Verb.ADOPT:
             victim = random.choice(strangers)
-            spoilt = change.steps[0]._replace(undo=RemoveContainer(Ref(victim.name, victim.id)))
+            spoilt = change.steps[0]._replace(undo=(RemoveContainer(Ref(victim.name, victim.id)),))
             changes = list(planned.changes)
             changes[position] = change._replace(steps=(spoilt, *change.steps[1:]))
             return planned._replace(changes=tuple(changes))

@@ -157,10 +157,8 @@ def scenes(kinds: tuple[str, ...] = OURS + STRANGERS) -> st.SearchStrategy[Scene
 def _scene(earlier: tuple[Version, ...], done: tuple[Deed, ...], now: Version, step: int, random: Any) -> Scene:
     if earlier and step:
         before = earlier[-1]
-        if step == 1:
-            now = before  # only what was done by hand
-        else:
-            now = Version(_stepped(before.spec, now.spec, random), now.context)
+        # in half of them nothing changes but by hand
+        now = before if step == 1 else Version(_stepped(before.spec, now.spec, random), now.context)
     return Scene(earlier, done, now)
 
 

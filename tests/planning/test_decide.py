@@ -49,10 +49,14 @@ EXAMPLES: tuple[tuple[Situation, Verb | None, Reason | None], ...] = (
 def every_situation() -> list[Situation]:
     flags = (False, True)
     owners = (None, *Owner)
-    return [Situation(*values) for values in product(Kind, flags, flags, owners, flags, Difference, flags, flags, flags)]
+    return [
+        Situation(*values) for values in product(Kind, flags, flags, owners, flags, Difference, flags, flags, flags)
+    ]
 
 
-@pytest.mark.parametrize(("row", "example"), list(zip(TABLE, EXAMPLES, strict=True)), ids=lambda item: getattr(item, "because", ""))
+@pytest.mark.parametrize(
+    ("row", "example"), list(zip(TABLE, EXAMPLES, strict=True)), ids=lambda item: getattr(item, "because", "")
+)
 def test_row(row: Row, example: tuple[Situation, Verb | None, Reason | None]) -> None:
     """The example comes to this row and no earlier one, with the verdict that is written here a second time."""
     situation, verb, reason = example

@@ -67,7 +67,12 @@ def test_entrypoint_and_command(declared: Any, supplied: Any, entrypoint: Any, c
         ("labels", {"team": "shop"}, {"vendor": "acme", "team": "acme"}, {"team": "shop", "vendor": "acme"}),
         ("labels", None, {"reconciler.project": "other"}, {}),
         ("healthcheck", None, {"test": ("CMD", "ping"), "interval": 10}, {"test": ("CMD", "ping"), "interval": 10}),
-        ("healthcheck", {"interval": 20}, {"test": ("CMD", "ping"), "interval": 10}, {"test": ("CMD", "ping"), "interval": 20}),
+        (
+            "healthcheck",
+            {"interval": 20},
+            {"test": ("CMD", "ping"), "interval": 10},
+            {"test": ("CMD", "ping"), "interval": 20},
+        ),
         ("healthcheck", {"test": ("NONE",)}, {"test": ("CMD", "ping")}, {"test": ("NONE",)}),
         ("expose", {"80/tcp": True}, {"6379/tcp": True}, {"80/tcp": True, "6379/tcp": True}),
         ("user", None, "100", "100"),
@@ -79,7 +84,9 @@ def test_entrypoint_and_command(declared: Any, supplied: Any, entrypoint: Any, c
 )
 def test_what_the_image_supplies(option: str, declared: Any, supplied: Any, expected: Any) -> None:
     """Lists with keys are merged, single values filled in."""
-    found = expect({option: declared} if declared is not None else {}, {option: supplied} if supplied is not None else {})
+    found = expect(
+        {option: declared} if declared is not None else {}, {option: supplied} if supplied is not None else {}
+    )
     assert found[option] == expected
 
 
@@ -117,12 +124,32 @@ ANONYMOUS = {"type": "volume"}
     [
         ({}, {}, {}, {}),
         ({}, {}, {"/data": ANONYMOUS}, {"/data": ANONYMOUS}),
-        ({"/data": {"type": "volume", "source": "d"}}, {}, {"/data": ANONYMOUS}, {"/data": {"type": "volume", "source": "d"}}),
+        (
+            {"/data": {"type": "volume", "source": "d"}},
+            {},
+            {"/data": ANONYMOUS},
+            {"/data": {"type": "volume", "source": "d"}},
+        ),
         ({}, {"/data": ""}, {"/data": ANONYMOUS}, {}),
-        ({"/etc": {"type": "bind", "source": "/x"}}, {}, {"/data": ANONYMOUS}, {"/etc": {"type": "bind", "source": "/x"}, "/data": ANONYMOUS}),
+        (
+            {"/etc": {"type": "bind", "source": "/x"}},
+            {},
+            {"/data": ANONYMOUS},
+            {"/etc": {"type": "bind", "source": "/x"}, "/data": ANONYMOUS},
+        ),
         # what cannot be seen afterwards is not compared
-        ({"/x": {"type": "bind", "source": "/x", "create_host_path": False}}, {}, {}, {"/x": {"type": "bind", "source": "/x"}}),
-        ({"/x": {"type": "bind", "source": "/x", "propagation": "rprivate"}}, {}, {}, {"/x": {"type": "bind", "source": "/x"}}),
+        (
+            {"/x": {"type": "bind", "source": "/x", "create_host_path": False}},
+            {},
+            {},
+            {"/x": {"type": "bind", "source": "/x"}},
+        ),
+        (
+            {"/x": {"type": "bind", "source": "/x", "propagation": "rprivate"}},
+            {},
+            {},
+            {"/x": {"type": "bind", "source": "/x"}},
+        ),
     ],
 )
 def test_mounts(declared: Any, tmpfs: Any, supplied: Any, expected: Any) -> None:
@@ -157,7 +184,9 @@ def test_donors_are_known_by_their_ids() -> None:
     assert (found["network_mode"], found["pid"]) == ("container:abc", "container:abc")
 
 
-def observe(config: dict[str, Any], wanted: dict[str, Any], ids: dict[str, str], current: dict[str, str]) -> dict[str, Any]:
+def observe(
+    config: dict[str, Any], wanted: dict[str, Any], ids: dict[str, str], current: dict[str, str]
+) -> dict[str, Any]:
     container = ObservedContainer("id", "shop-web-1", config=config, network_ids=ids)
     return observed_container(container, {"networks": wanted}, current)
 

@@ -64,7 +64,16 @@ def put_on(case: Path, stage: Stage) -> None:
     shutil.copy(case / "spec.toml", spec)
 
 
-def text_of(planned: Plan) -> str:
+def text_of(planned: Plan, stage: Stage) -> str:
+    """Ids of images depend on where the test runs, so they are numbered."""
+    text = _text_of(planned)
+    ids = [entry["Id"][7:19] for entry in stage.engine.list_images()]
+    for number, short in enumerate(sorted(filter(text.count, ids), key=text.index), 1):
+        text = text.replace(short, f"image-{number}")
+    return text
+
+
+def _text_of(planned: Plan) -> str:
     lines = [plan_text(planned, Painter()), ""]
     for change in planned.changes:
         after = f" after {', '.join(map(str, change.after))}" if change.after else ""
@@ -88,7 +97,7 @@ def test_plan(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         planned = look_destroy(desired, stage.engine, request).plan
     else:
         planned = look(desired, stage.engine, request, locator(desired)).plan
-    text = text_of(planned)
+    text = text_of(planned, stage)
     assert text.count("\n") <= MOST_LINES, text
     golden(case / "plan.txt", text)
 

@@ -321,3 +321,27 @@ def test_a_cut_off_replacement_whose_candidate_cannot_start_is_undone(
     assert after["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert after["Id"] == before
     bench.settle()
+
+
+def test_a_missing_external_volume_holds_up_who_uses_it(bench: Workbench, docker_api: docker.APIClient) -> None:
+    """Otherwise the engine would make it by itself, empty, and all would look settled."""
+    bench.write(
+        spec(extra='volumes = ["ext:/data"]\nnetworks = ["proxy"]')
+        + f'[volume.ext]\nexternal = true\nname = "{bench.name}-ext"\n[network.proxy]\nexternal = true\nname = "{bench.name}-proxy"\n'
+    )
+    report = bench.apply()
+    assert {str(o.address): o.status.value for o in report.outcomes if o.address.kind != "image"} == {
+        "network.proxy": "blocked",
+        "volume.ext": "blocked",
+        "container.web": "blocked",
+    }
+    assert f"docker network create {bench.name}-proxy" in report.outcomes[0].message
+    docker_api.create_volume(f"{bench.name}-ext")
+    network = docker_api.create_network(f"{bench.name}-proxy")["Id"]
+    try:
+        bench.settle()
+        assert bench.destroy().is_settled
+        docker_api.inspect_network(network)
+    finally:
+        docker_api.remove_network(network)
+        docker_api.remove_volume(f"{bench.name}-ext")

@@ -216,7 +216,7 @@ class TestNetworks:
         assert web.config["networks"] == {
             "shop_a": {"aliases": ("web",)}, "c": {"aliases": ("web",)}, "z": {"aliases": ("w", "web")},
         }  # fmt: skip
-        assert web.needs == (Address(Kind.NETWORK, "a"), Address(Kind.NETWORK, "b"))
+        assert web.needs == (Address(Kind.NETWORK, "a"), Address(Kind.NETWORK, "b"), Address(Kind.NETWORK, "c"))
 
     def test_the_engines_own_networks_take_no_alias(self, tmp_path: Path) -> None:
         web = only(tmp_path, 'networks = ["outside"]', '[network.outside]\nexternal = true\nname = "bridge"\n')
@@ -264,7 +264,12 @@ external = true
         "/rel": {"type": "bind", "source": f"{tmp_path}/shop/rel", "create_host_path": False},
         "/tmp": {"type": "tmpfs", "size": 1024**2},
     }
-    assert web.needs == (Address(Kind.NETWORK, "default"), Address(Kind.VOLUME, "data"), Address(Kind.VOLUME, "named"))
+    assert web.needs == (
+        Address(Kind.NETWORK, "default"),
+        Address(Kind.VOLUME, "data"),
+        Address(Kind.VOLUME, "named"),
+        Address(Kind.VOLUME, "theirs"),
+    )
     assert [(v.name, v.external, v.prune, v.adopt) for v in state.volumes()] == [
         ("shop_data", False, True, False), ("other", False, False, True), ("theirs", True, False, False),
     ]  # fmt: skip
