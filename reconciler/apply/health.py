@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from reconciler.engine.interface import Engine
 from reconciler.engine.observe import observe
 from reconciler.model.address import Kind
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import ADDRESS, Owner, owner_of
+from reconciler.model.structures import decides_within
 
 _POLL_SECONDS = 0.5
 _MARGIN_SECONDS = 10.0
 _SAMPLES = 3
-#: what the engine takes when a health check does not say, in seconds
-_INTERVAL, _TIMEOUT, _RETRIES = 30.0, 30.0, 3
 
 
 def await_health(engine: Engine, project: str) -> str:
@@ -54,15 +54,4 @@ def _is_ours(container: ObservedContainer, project: str) -> bool:
 
 def _deadline(container: ObservedContainer) -> float:
     check = (container.config or {}).get("healthcheck")
-    settings = check if isinstance(check, dict) else {}
-
-    def seconds(key: str, default: float) -> float:
-        value = settings.get(key)
-        return value / 10**9 if isinstance(value, int) else default
-
-    tries = int(settings.get("retries") or _RETRIES) + 1
-    return (
-        seconds("start_period", 0.0)
-        + tries * (seconds("interval", _INTERVAL) + seconds("timeout", _TIMEOUT))
-        + _MARGIN_SECONDS
-    )
+    return decides_within(check if isinstance(check, Mapping) else {})

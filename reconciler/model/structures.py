@@ -212,6 +212,20 @@ def write_healthcheck(value: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
+#: what the engine takes where a health check does not say, in seconds; and a margin for a busy host
+_DEFAULTS = {"interval": 30.0, "timeout": 30.0, "start_period": 0.0}
+_DEFAULT_RETRIES, _MARGIN = 3, 10.0
+
+
+def decides_within(check: Mapping[str, Value]) -> float:
+    """Seconds after which a health check has said healthy or unhealthy for good."""
+    given = {key: value / 10**9 for key in _DEFAULTS if isinstance(value := check.get(key), int)}
+    seconds = {**_DEFAULTS, **given}
+    retries = check.get("retries")
+    tries = (retries if isinstance(retries, int) else _DEFAULT_RETRIES) + 1
+    return seconds["start_period"] + tries * (seconds["interval"] + seconds["timeout"]) + _MARGIN
+
+
 # --- address management of networks --------------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ from reconciler.model.plan import (
     UpdateContainer,
     WaitContainer,
 )
+from reconciler.model.structures import decides_within
 from reconciler.model.values import Config
 from reconciler.planning.phases import NEXT, PREVIOUS
 
@@ -221,15 +222,7 @@ def wait_seconds(config: Config | None, condition: Condition) -> float:
     """How long a condition may take: what the health check needs to fail for good, or half an hour to complete."""
     if condition is Condition.COMPLETED:
         return 1800.0
-    check = _mapping((config or {}).get("healthcheck"))
-
-    def seconds(key: str, default: float) -> float:
-        value = check.get(key)
-        return value / 10**9 if isinstance(value, int) else default
-
-    retries = check.get("retries")
-    tries = (retries if isinstance(retries, int) else 3) + 1
-    return seconds("start_period", 0.0) + tries * (seconds("interval", 30.0) + seconds("timeout", 30.0)) + 10.0
+    return decides_within(_mapping((config or {}).get("healthcheck")))
 
 
 def _mapping(value: object) -> Config:
