@@ -87,7 +87,8 @@ class CountingProxy:
 
     def __enter__(self) -> CountingProxy:
         self._thread.start()
-        serving = asyncio.start_unix_server(self._serve, str(self._path))
+        # Compose opens a connection for each container at once.
+        serving = asyncio.start_unix_server(self._serve, str(self._path), backlog=1024)
         self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result()
         return self
 

@@ -50,7 +50,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], output: Path) ->
         timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        said = output.read_text(encoding="utf-8", errors="replace")[-3000:]
+        said = output.read_text(encoding="utf-8", errors="replace")[-1000:]
         raise FailedError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 

@@ -96,12 +96,14 @@ class _LiveLines(_PlainLines):
                 self._began[key] = (time.monotonic(), "")
             elif happening.what in ("action", "line") and key in self._began and not _NOISE.match(happening.text):
                 self._began[key] = (self._began[key][0], readable(happening.text).strip())
-            elif happening.what == "end" and happening.outcome is not None:
+            elif happening.what == "end":
                 self._began.pop(key, None)
-                if self._live is not None:
-                    from rich.text import Text
+        # Not while the lock is held: the display has one of its own, which it holds as it asks for ours.
+        if happening.outcome is not None and self._live is not None:
+            from rich.text import Text
 
-                    self._live.console.print(Text.from_ansi(outcome_line(happening.outcome, self._painter)))
+            with suppress(OSError):
+                self._live.console.print(Text.from_ansi(outcome_line(happening.outcome, self._painter)), soft_wrap=True)
 
     def __rich__(self) -> object:
         from rich.text import Text

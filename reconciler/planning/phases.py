@@ -32,9 +32,9 @@ def sort_objects(name: str, containers: list[ObservedContainer]) -> Objects:
     predecessors = [item for item in containers if item.name.endswith(PREVIOUS)]
     plain = [item for item in containers if item not in candidates and item not in predecessors]
     plain.sort(key=lambda item: (item.name != name, item.status != "running", item.name))
-    extra = [*plain[1:], *candidates[1:], *predecessors[1:]]
     if plain and predecessors and plain[0].status == "created":
         candidates.insert(0, plain.pop(0))  # it was given the name and not started: still a candidate
+    extra = [*plain[1:], *candidates[1:], *predecessors[1:]]
     first = [group[0] if group else None for group in (plain, candidates, predecessors)]
     return Objects(first[0], first[1], first[2], tuple(extra))
 

@@ -95,7 +95,8 @@ def normal(text: str) -> str:
 
 def _in_order(lines: Iterable[str]) -> Iterable[str]:
     for happens, group in groupby(lines, lambda line: bool(_HAPPENS.match(line))):
-        yield from sorted(set(group)) if happens else group
+        found = list(group)
+        yield from sorted(set(found)) if happens else found
 
 
 def test_tour(tour: Tour) -> None:

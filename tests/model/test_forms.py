@@ -80,9 +80,9 @@ def test_what_is_sent_is_read_as_the_same(name: str, written: Any) -> None:
     """declare → write → read: the engine's own words come back to the value that was declared."""
     form = BY_NAME[Kind.CONTAINER][name].form
     value = form.declare(written)
-    expected = None if value == () else value  # an empty list is none
+    expected: Any = None if value == () else value  # an empty list is none
     if name == "logging":
-        expected = {"driver": None, "options": {}, **value}
+        expected = {"driver": None, "options": {}, **expected}
     assert form.read(form.write(value)) == expected
 
 

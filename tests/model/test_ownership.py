@@ -17,10 +17,10 @@ from reconciler.model.ownership import (
     owner_labels,
     owner_of,
     parse_fingerprint,
-)
+)from reconciler.model.values import Config
 
 WEB = Address(Kind.CONTAINER, "web")
-CONFIG = {
+CONFIG: Config = {
     "image": "busybox",
     "restart": "always",
     "networks": {"a": {}, "b": {"aliases": ("x",)}},

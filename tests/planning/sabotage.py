@@ -10,6 +10,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.observed import ObservedState
 from reconciler.model.ownership import IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
+    Action,
     Change,
     CreateContainer,
     Plan,
@@ -51,7 +52,7 @@ def steal_a_container(planned: Plan, observed: ObservedState, random: Random) ->
         return None
     victim = random.choice(strangers)
     target = Ref(victim.name, victim.id)
-    action = random.choice(
+    action: Action = random.choice(
         [
             StopContainer(target), RemoveContainer(target), StartContainer(target),
             UpdateContainer(target, {"restart": "no"}), RenameContainer(target, "taken-over"),

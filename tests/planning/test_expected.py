@@ -168,7 +168,7 @@ def test_mounts(declared: Any, tmpfs: Any, supplied: Any, expected: Any) -> None
     ],
 )
 def test_any_declared_network_may_be_the_first(networks: tuple[str, ...], observed: str | None, mode: str) -> None:
-    endpoints = {name: {} for name in networks}
+    endpoints: dict[str, Any] = {name: {} for name in networks}
     found = expect({"networks": endpoints}, networks=networks, observed={"network_mode": observed})
     assert (found["networks"], found["network_mode"]) == (endpoints, mode)
 
@@ -193,7 +193,7 @@ def observe(
 
 def test_a_dead_endpoint_is_none() -> None:
     """The network of that name is another one now."""
-    config = {"networks": {"a": {}, "b": {}, "c": {}}}
+    config: dict[str, Any] = {"networks": {"a": {}, "b": {}, "c": {}}}
     found = observe(config, {}, {"a": "1", "b": "2", "c": ""}, {"a": "1", "b": "9", "c": "3"})
     assert found["networks"] == {"a": {}, "c": {}}
 

@@ -25,8 +25,9 @@ from tests.support.failing import FailingEngine
 from tests.support.inprocess import explain
 
 Stages = Callable[[], Stage]
+PROFILE = settings.get_profile(settings.get_current_profile_name())
 # `stages` hands out a new directory each time it is called.
-world = settings(suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.function_scoped_fixture])
+world = settings(suppress_health_check=[*PROFILE.suppress_health_check, HealthCheck.function_scoped_fixture])
 
 
 def enter(stages: Stages, scene: Scene) -> tuple[Stage, DesiredState]:
@@ -219,7 +220,7 @@ class DeadEngine(FailingEngine):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("kind", [FailingEngine, DeadEngine])
-@settings(max_examples=max(1, settings.default.max_examples // 8))
+@settings(max_examples=max(1, PROFILE.max_examples // 8))
 @given(scene=scenes())
 def test_survives_a_crash_anywhere(scene: Scene, kind: type[FailingEngine], when: Any, stages: Stages) -> None:
     """Whichever write fails or is the last one: the next pass settles and leaves nothing half done."""
