@@ -51,7 +51,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], output: Path) ->
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         said = output.read_text(encoding="utf-8", errors="replace")[-1000:]
-        raise FailedError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
+        raise FailedError(f"{Path(command[0]).name} {' '.join(command[1:])} ended with {process.returncode}:\n{said}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 

@@ -56,7 +56,11 @@ class Happening(NamedTuple):
 
 
 class _Run:
-    """The state of one execution. Only the thread that walks the plan changes it."""
+    """The state of one execution. Only the thread that walks the plan changes it.
+
+    A change waits for `missing` others; when it has ended, `followers` are told. So a plan of any size costs a step
+    for each change and each "after", not a look at everything whenever something ends.
+    """
 
     def __init__(self, plan: Plan, engine: Engine, notify: Callable[[Happening], None], cancelled: Event) -> None:
         self.plan = plan
@@ -66,19 +70,25 @@ class _Run:
         self._by_address: dict[Address, list[int]] = {}
         for position, change in enumerate(plan.changes):
             self._by_address.setdefault(change.address, []).append(position)
-        verbs = {str(change.address): change for change in plan.changes}
+        changes = {str(change.address): change for change in plan.changes}
         self.performer = Performer(
             engine,
-            lambda address, line: notify(Happening(verbs[address].address, verbs[address].verb, "line", line)),
+            lambda address, line: notify(Happening(changes[address].address, changes[address].verb, "line", line)),
             cancelled,
         )
         self.limits = {kind: BoundedSemaphore(count) for kind, count in LIMITS.items()}
-        self.prerequisites = [self._positions(change) for change in plan.changes]
-        self.obtaining = {
-            position
-            for position, change in enumerate(plan.changes)
-            if any(isinstance(step.action, PullImage | BuildImage) for step in change.steps)
-        }
+        obtaining = [position for position, change in enumerate(plan.changes) if _obtains(change)]
+        self.missing: list[set[int]] = []
+        self.needed: list[set[int]] = []
+        self.followers: dict[int, list[int]] = {}
+        for position, change in enumerate(plan.changes):
+            needed = set(self._positions(change))
+            # Nothing is stopped or removed before every pull and build has ended, well or not.
+            barrier = obtaining if _harms(change) and position not in obtaining else ()
+            self.needed.append(needed)
+            self.missing.append({*needed, *barrier})
+            for other in self.missing[position]:
+                self.followers.setdefault(other, []).append(position)
 
     def _positions(self, change: Change) -> list[int]:
         """Where what a change comes after stands; of two changes of one address, the one that makes something."""
@@ -109,55 +119,55 @@ def execute(
         cancelled: once set, nothing new is begun; what is under way is finished.
     """
     run = _Run(plan, engine, notify, cancelled or Event())
-    waiting = dict(enumerate(plan.changes))
+    ready = [position for position, missing in enumerate(run.missing) if not missing]
     running: dict[Future[Outcome], int] = {}
     with ThreadPoolExecutor(max_workers=min(_MAX_WORKERS, max(1, len(plan.changes)))) as pool:
-        while waiting or running:
-            _begin_what_can(run, waiting, running, pool)
-            if not running:
-                continue
+        while ready or running:
+            for position in ready:
+                running[pool.submit(_begin, run, position)] = position
+            ready = []
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                position = running.pop(future)
-                _end(run, position, future.result())
+                ready += _end(run, running.pop(future), future.result())
     return tuple(run.outcomes[position] for position in range(len(plan.changes)))
 
 
-def _begin_what_can(
-    run: _Run, waiting: dict[int, Change], running: dict[Future[Outcome], int], pool: ThreadPoolExecutor
-) -> None:
-    """Start every change whose prerequisites are done, and give up those whose prerequisites are not."""
-    for position, change in list(waiting.items()):
-        hindrance = _hindrance(run, position)
-        if change.verb is Verb.BLOCKED:
-            hindrance = change.note or change.reason.value
-        if run.cancelled.is_set() and hindrance is None:
-            hindrance = "the run was stopped before it was begun"
-        if hindrance is not None:
-            del waiting[position]
-            _end(run, position, Outcome(change.address, change.verb, Status.BLOCKED, message=hindrance))
-        elif _is_ready(run, position, change):
-            del waiting[position]
-            running[pool.submit(_perform, run, change)] = position
+def _obtains(change: Change) -> bool:
+    return any(isinstance(step.action, PullImage | BuildImage) for step in change.steps)
+
+
+def _harms(change: Change) -> bool:
+    return any(isinstance(step.action, _HARMFUL) for step in change.steps)
+
+
+def _begin(run: _Run, position: int) -> Outcome:
+    """Do a change whose prerequisites have all ended, unless one of them was not done."""
+    change = run.plan.changes[position]
+    hindrance = change.note or change.reason.value if change.verb is Verb.BLOCKED else _hindrance(run, position)
+    if hindrance is None and run.cancelled.is_set():
+        hindrance = "the run was stopped before it was begun"
+    if hindrance is not None:
+        return Outcome(change.address, change.verb, Status.BLOCKED, message=hindrance)
+    return _perform(run, change)
 
 
 def _hindrance(run: _Run, position: int) -> str | None:
-    for other in run.prerequisites[position]:
-        outcome = run.outcomes.get(other)
-        if outcome is not None and outcome.status is not Status.DONE:
+    for other in sorted(run.needed[position]):
+        outcome = run.outcomes[other]
+        if outcome.status is not Status.DONE:
             return f"it needs {outcome.address}, which is {outcome.status.value}"
     return None
 
 
-def _is_ready(run: _Run, position: int, change: Change) -> bool:
-    if any(other not in run.outcomes for other in run.prerequisites[position]):
-        return False
-    harmful = any(isinstance(step.action, _HARMFUL) for step in change.steps)
-    return not harmful or position in run.obtaining or all(other in run.outcomes for other in run.obtaining)
-
-
-def _end(run: _Run, position: int, outcome: Outcome) -> None:
+def _end(run: _Run, position: int, outcome: Outcome) -> list[int]:
+    """Note an outcome; the changes that nothing holds up any more."""
     run.outcomes[position] = outcome
     run.notify(Happening(outcome.address, outcome.verb, "end", outcome=outcome))
+    freed = []
+    for follower in run.followers.get(position, ()):
+        run.missing[follower].discard(position)
+        if not run.missing[follower]:
+            freed.append(follower)
+    return sorted(freed)
 
 
 # --- one change ----------------------------------------------------------------------------------------------------

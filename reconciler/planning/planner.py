@@ -113,18 +113,15 @@ def _note_change(world: World, change: Change | None) -> None:
 def _donors_first(world: World) -> Iterable[ContainerResource]:
     """Containers so that each stands behind those it depends on; cycles were refused with the spec."""
     done: dict[Address, ContainerResource] = {}
-
-    def visit(resource: ContainerResource) -> None:
-        if resource.address in done:
-            return
-        for dependency in resource.depends_on:
-            for instance in world.instances.get(dependency.address, ()):
-                if instance.address != resource.address:
-                    visit(instance)
-        done[resource.address] = resource
-
-    for resource in sorted(world.desired.containers(), key=lambda item: item.address.sort_key):
-        visit(resource)
+    stack = sorted(world.desired.containers(), key=lambda item: item.address.sort_key, reverse=True)
+    while stack:  # by hand: a chain of dependencies may be longer than Python's stack
+        resource = stack[-1]
+        needed = [item for one in resource.depends_on for item in world.instances.get(one.address, ())]
+        missing = [item for item in needed if item.address not in done]
+        if missing and resource.address not in done:
+            stack += reversed(missing)
+        else:
+            done[stack.pop().address] = resource
     return done.values()
 
 

@@ -20,6 +20,8 @@ from reconciler.model.ownership import Owner, owner_of
 from reconciler.model.plan import Change, Verb
 from reconciler.model.values import digest
 
+#: an address, and whether the change removes: an image may be built anew and an old build of it removed
+ChangeKey: TypeAlias = tuple[Address, bool]
 Object: TypeAlias = ObservedContainer | ObservedNetwork | ObservedVolume | ObservedImage
 
 _SENSITIVE = re.compile(r"pass|secret|token|credential|private|api_?key|access_?key|auth|dsn", re.IGNORECASE)
@@ -68,6 +70,11 @@ class World:
         self.instances: dict[Address, list[ContainerResource]] = {}
         for resource in desired.containers():
             self.instances.setdefault(resource.address.whole, []).append(resource)
+        #: by the address of a whole container, the instances that depend on it
+        self.dependents: dict[Address, list[Address]] = {}
+        for resource in desired.containers():
+            for dependency in resource.depends_on:
+                self.dependents.setdefault(dependency.address, []).append(resource.address)
         self._owned: dict[tuple[Kind, str, int], list[Object]] = {}
         for kind, objects in self._kinds():
             for item in objects:

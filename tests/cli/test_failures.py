@@ -280,7 +280,7 @@ def test_command_not_in_the_image(console: Console) -> None:
     ("name", "dockerfile"),
     [
         ("dockerfile-syntax", "FROM busybox:latest\nRUNN echo hello\n"),
-        ("dockerfile-run", "FROM busybox:latest\nRUN echo preparing && no-such-program --all\n"),
+        ("dockerfile-run", "FROM busybox:latest\nRUN echo preparing >&2; no-such-program --all\n"),
         ("dockerfile-copy", "FROM busybox:latest\nCOPY missing /\n"),
     ],
 )

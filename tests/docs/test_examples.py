@@ -53,7 +53,8 @@ def example(
     others = request.param.name == "alongside-others"
     if others:
         docker_api.create_network(made.environment["EDGE_NETWORK"])
-        by_hand = docker_api.create_container("busybox:latest", ["sleep", "1000"], name=made.environment["OLD_WEB"])
+        loop = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]
+        by_hand = docker_api.create_container("busybox:latest", loop, name=made.environment["OLD_WEB"])
         docker_api.start(by_hand)
     yield made
     remove_project(docker_api, made.name)

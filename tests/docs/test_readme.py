@@ -89,6 +89,7 @@ def normal(text: str) -> str:
     text = re.sub(r" in \d+\.\ds$", "", text, flags=re.MULTILINE)
     text = re.sub(r"  \d+[smhd]\b", "  5s", text)
     text = re.sub(r", (:::|\[::\]:)4000->80/tcp", "", text)
+    text = re.sub(r"^\S+:  ---> Using cache\n", "", text, flags=re.MULTILINE)
     text = re.sub(r" {2,}", "  ", text)
     return "\n".join(_in_order(line.rstrip() for line in text.splitlines()))
 

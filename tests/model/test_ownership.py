@@ -17,7 +17,8 @@ from reconciler.model.ownership import (
     owner_labels,
     owner_of,
     parse_fingerprint,
-)from reconciler.model.values import Config
+)
+from reconciler.model.values import Config
 
 WEB = Address(Kind.CONTAINER, "web")
 CONFIG: Config = {

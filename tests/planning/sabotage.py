@@ -52,13 +52,14 @@ def steal_a_container(planned: Plan, observed: ObservedState, random: Random) ->
         return None
     victim = random.choice(strangers)
     target = Ref(victim.name, victim.id)
-    action: Action = random.choice(
-        [
-            StopContainer(target), RemoveContainer(target), StartContainer(target),
-            UpdateContainer(target, {"restart": "no"}), RenameContainer(target, "taken-over"),
-        ]
-    )  # fmt: skip
-    return _with(planned, _remove(Kind.CONTAINER, Step(action)))
+    actions: list[Action] = [
+        StopContainer(target),
+        RemoveContainer(target),
+        StartContainer(target),
+        UpdateContainer(target, {"restart": "no"}),
+        RenameContainer(target, "taken-over"),
+    ]
+    return _with(planned, _remove(Kind.CONTAINER, Step(random.choice(actions))))
 
 
 def undo_onto_a_stranger(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:

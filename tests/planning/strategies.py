@@ -78,7 +78,7 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
     condition = st.sampled_from(others).flatmap(
         lambda other: st.tuples(st.just(other), st.just(_condition(spec, other)))
     )
-    if others and draw(st.integers(0, 1)):
+    if draw(st.booleans()) and others:
         options["depends_on"] = dict(draw(st.lists(condition, min_size=1, max_size=2)))
     donors = [
         name
@@ -90,7 +90,7 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
         options["network_mode"] = f"service:{draw(st.sampled_from(donors))}"
         for option in ("dns", "dns_search", "dns_opt", "extra_hosts", "domainname", "sysctls"):
             options.pop(option, None)
-    elif networks and draw(st.integers(0, 1)):
+    elif draw(st.booleans()) and networks:
         chosen = draw(st.lists(st.sampled_from(networks), min_size=1, unique=True))
         settings = st.sampled_from([{}, {"aliases": ["x.internal"]}, {"priority": 5}])
         options["networks"] = {network: draw(settings) for network in chosen}
