@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import secrets
 import sys
 import tempfile
 from collections import Counter
@@ -85,7 +86,7 @@ class Bench:
         self, contestant: Contestant, size: int, seen: Callable[[Sample], None], docker_host: str = "", number: int = 0
     ) -> Cycle:
         # A name for each cycle: what an engine refuses to remove is not in the way of the next one.
-        self._projects.append(f"bench-{len(self._projects)}")
+        self._projects.append(f"bench-{secrets.token_hex(3)}")
         return Cycle(
             self._engine,
             contestant,

@@ -1,6 +1,6 @@
 """The real engine: what the rest of the program asks for, in calls of the Engine API.
 
-Reads go over `wire`; what writes or streams over the SDK (`sdk`), which is imported when the first such call is made.
+Plain calls go over `wire`; what streams (pulls, builds, logs) over the SDK (`sdk`), which is imported for the first one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
+from reconciler.engine.writes import Writes
 from reconciler.errors import EngineRefusedError, OutcomeUnknownError
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
@@ -45,6 +46,7 @@ class DockerEngine:
         self._lock = threading.RLock()
         self._spoken: tuple[int, int] | None = None
         self._facts: EngineFacts | None = None
+        self._writes = Writes(self._wire, lambda: self._version)
         self._made: Sdk | None = None
 
     def ping(self) -> None:
@@ -162,47 +164,47 @@ class DockerEngine:
     def tag_image(self, image_id: str, reference: str) -> None:
         name, tag = split_reference(reference)
         params = {"repo": name, "tag": tag}
-        self._sdk.post(f"tag image {image_id[7:19]} as {reference}", "/images/{0}/tag", image_id, params=params)
+        self._writes.post(f"tag image {image_id[7:19]} as {reference}", "/images/{0}/tag", image_id, params=params)
 
     def remove_image(self, reference: str) -> None:
-        self._sdk.delete(f"remove image {reference}", "/images/{0}", reference)
+        self._writes.delete(f"remove image {reference}", "/images/{0}", reference)
 
     # --- writes: networks and volumes --------------------------------------------------------------------------
 
     def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
-        answer = self._sdk.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
+        answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
         return _created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
-        self._sdk.delete(f"remove network {network_id[:12]}", "/networks/{0}", network_id)
+        self._writes.delete(f"remove network {network_id[:12]}", "/networks/{0}", network_id)
 
     def connect(self, network_id: str, container_id: str, endpoint: Json) -> None:
         doing = f"connect container {container_id[:12]} to network {network_id[:12]}"
         body = {"Container": container_id, "EndpointConfig": endpoint}
-        self._sdk.post(doing, "/networks/{0}/connect", network_id, body=body)
+        self._writes.post(doing, "/networks/{0}/connect", network_id, body=body)
 
     def disconnect(self, network_id: str, container_id: str) -> None:
         doing = f"disconnect container {container_id[:12]} from network {network_id[:12]}"
         body = {"Container": container_id, "Force": False}
-        self._sdk.post(doing, "/networks/{0}/disconnect", network_id, body=body)
+        self._writes.post(doing, "/networks/{0}/disconnect", network_id, body=body)
 
     def create_volume(self, body: Json) -> None:
-        self._sdk.post(f"create volume {body.get('Name')}", "/volumes/create", body=body)
+        self._writes.post(f"create volume {body.get('Name')}", "/volumes/create", body=body)
 
     def remove_volume(self, name: str) -> None:
-        self._sdk.delete(f"remove volume {name}", "/volumes/{0}", name)
+        self._writes.delete(f"remove volume {name}", "/volumes/{0}", name)
 
     # --- writes: containers ------------------------------------------------------------------------------------
 
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, tuple[str, ...]]:
         params = {"name": name} | ({"platform": platform} if platform else {})
-        answer = self._sdk.post(f"create container {name}", "/containers/create", body=body, params=params)
+        answer = self._writes.post(f"create container {name}", "/containers/create", body=body, params=params)
         return _created(answer, f"container {name}")
 
     def start_container(self, container_id: str) -> None:
-        self._sdk.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)
+        self._writes.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)
 
     def stop_container(self, container_id: str, timeout: int) -> None:
         self._stop("stop", container_id, timeout, _STOP_MARGIN)
@@ -211,19 +213,19 @@ class DockerEngine:
         self._stop("restart", container_id, timeout, _RESTART_MARGIN)
 
     def unpause_container(self, container_id: str) -> None:
-        self._sdk.post(f"unpause container {container_id[:12]}", "/containers/{0}/unpause", container_id)
+        self._writes.post(f"unpause container {container_id[:12]}", "/containers/{0}/unpause", container_id)
 
     def rename_container(self, container_id: str, name: str) -> None:
         doing = f"rename container {container_id[:12]} to {name}"
-        self._sdk.post(doing, "/containers/{0}/rename", container_id, params={"name": name})
+        self._writes.post(doing, "/containers/{0}/rename", container_id, params={"name": name})
 
     def remove_container(self, container_id: str) -> None:
         params = {"v": 0, "force": 0}
-        self._sdk.delete(f"remove container {container_id[:12]}", "/containers/{0}", container_id, params=params)
+        self._writes.delete(f"remove container {container_id[:12]}", "/containers/{0}", container_id, params=params)
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"
-        return _warnings(self._sdk.post(doing, "/containers/{0}/update", container_id, body=body))
+        return _warnings(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
 
     def close(self) -> None:
         with self._lock:
@@ -237,7 +239,7 @@ class DockerEngine:
         doing = f"{verb} container {container_id[:12]}"
         # A negative time waits as long as it takes.
         wait = timeout + margin if timeout >= 0 else None
-        self._sdk.post(doing, f"/containers/{{0}}/{verb}", container_id, params={"t": timeout}, timeout=wait)
+        self._writes.post(doing, f"/containers/{{0}}/{verb}", container_id, params={"t": timeout}, timeout=wait)
 
     def _list(self, doing: str, path: str) -> list[Json]:
         answer = self._get(doing, path, expected=list)

@@ -1,15 +1,14 @@
-"""Everything that writes or streams goes through the Docker SDK, here and nowhere else.
+"""Everything that streams, a pull, a build, a log, goes through the Docker SDK, here and nowhere else.
 
-In:     paths, parameters and bodies of the Engine API, made by us: the SDK's types drop and invent settings.
-Out:    answers as JSON or bytes; failures as our errors.
+In:     paths and parameters of the Engine API, made by us: the SDK's types drop and invent settings.
+Out:    bytes as they come; failures as our errors.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import docker
@@ -20,7 +19,6 @@ from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixH
 
 from reconciler.engine.dial import dial
 from reconciler.engine.endpoint import Endpoint
-from reconciler.engine.interface import Json
 from reconciler.engine.refusals import message_of, refused, unreachable
 from reconciler.errors import EngineError, OutcomeUnknownError
 
@@ -82,35 +80,6 @@ class Sdk:
         self._idle: list[_Client] = []
         self._lock = threading.Lock()
 
-    def post(
-        self,
-        doing: str,
-        path: str,
-        *names: str,
-        body: Json | None = None,
-        params: Parameters | None = None,
-        timeout: float | None = WRITE_TIMEOUT,
-    ) -> Any:
-        """POST a body of JSON to a path whose `{}` are filled with `names`; the answer's JSON, {} when it has none.
-
-        Raises:
-            EngineUnavailableError: nothing was sent.
-            OutcomeUnknownError: it was sent, and no answer came within `timeout` seconds.
-            NotFoundError, EngineRefusedError: the engine said no; `doing` completes their "cannot ...".
-        """
-        with self._client() as client, self._errors(doing):
-            url = client._url(path, *names)
-            headers = {"Content-Type": "application/json"}
-            # An absent body is `null` to engines before 24 when the header says JSON.
-            text = None if body is None else json.dumps(body)
-            answer = client._post(url, params=params, data=text, headers=headers if text else None, timeout=timeout)
-            return _checked(answer, doing)
-
-    def delete(self, doing: str, path: str, *names: str, params: Parameters | None = None) -> Any:
-        """As `post`."""
-        with self._client() as client, self._errors(doing):
-            return _checked(client._delete(client._url(path, *names), params=params, timeout=WRITE_TIMEOUT), doing)
-
     def stream(
         self,
         doing: str,
@@ -124,7 +93,12 @@ class Sdk:
     ) -> Generator[bytes, None, None]:
         """The answer to a POST (a GET with `is_read`) as it comes; `silence` is how many seconds may pass between parts.
 
-        Errors as those of `post`, at any step; closing the iterator ends the call.
+        Closing the iterator ends the call. At any step:
+
+        Raises:
+            EngineUnavailableError: nothing was sent.
+            OutcomeUnknownError: it was sent, and its answer broke off.
+            NotFoundError, EngineRefusedError: the engine said no; `doing` completes their "cannot ...".
         """
         with self._client() as client, self._errors(doing):
             call = client._get if is_read else client._post
@@ -133,7 +107,7 @@ class Sdk:
             answer = call(url, params=params, headers=dict(headers or {}), timeout=silence, stream=True, **more)
             with answer:
                 if answer.status_code >= 400:
-                    _checked(answer, doing)
+                    raise refused(doing, answer.status_code, message_of(answer.content))
                 yield from answer.iter_content(None)
 
     def close(self) -> None:
@@ -180,18 +154,6 @@ class Sdk:
             raise OutcomeUnknownError(
                 f"the engine did not answer when asked to {doing}: it may or may not be done; look again"
             ) from error
-
-
-def _checked(answer: requests.Response, doing: str) -> Any:
-    if answer.status_code >= 400:
-        raise refused(doing, answer.status_code, message_of(answer.content))
-    body = answer.content
-    if not body.strip():
-        return {}
-    with suppress(ValueError, RecursionError):
-        return json.loads(body)
-    # It was done, whatever some proxy wrote under it; what is needed of the answer is looked up by its reader.
-    return {}
 
 
 def _never_sent(error: BaseException) -> BaseException | None:

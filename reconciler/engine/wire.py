@@ -1,7 +1,7 @@
-"""Plain reads from an engine, fast: HTTP/1.1 on kept connections, many requests written before the first answer.
+"""Plain calls to an engine, fast: HTTP/1.1 on kept connections; reads are written ahead of the first answer.
 
-The SDK serves all that writes or streams (`sdk`). Reads are here because of what they cost there. 200 inspects against
-dockerd 20.10 on a unix socket, median of 7, two processors:
+The SDK serves all that streams (`sdk`): pulls, builds, logs. The rest is here because of what it costs there. 200
+inspects against dockerd 20.10 on a unix socket, median of 7, two processors:
 
     requests as the SDK uses it           209 ms   (4 threads: 194)
     the SDK's urllib3 pool                108 ms   (4 threads: 90; it is our processor that is busy)
@@ -14,6 +14,7 @@ and because `import docker` takes 125 ms, more than a whole look at an engine.
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Sequence
@@ -43,8 +44,12 @@ class _NotHttpError(Exception):
     """What came back is not HTTP."""
 
 
+class LostAnswerError(Exception):
+    """Something was sent and its answer did not come; its cause says how."""
+
+
 class Wire:
-    """Reads from one engine. Safe to use from several threads: each call has a connection to itself."""
+    """Calls to one engine whose answers are read whole. Safe to use from several threads: each call has a connection to itself."""
 
     def __init__(self, endpoint: Endpoint, timeout: float = 60.0) -> None:
         self.endpoint = endpoint
@@ -69,6 +74,25 @@ class Wire:
         with self._turn:
             self._ask(paths, headers, answers)
         return answers
+
+    def send(self, method: str, path: str, body: bytes | None, timeout: float | None) -> Answer:
+        """The answer to one request that may change something, whatever its status. It is sent once.
+
+        Raises:
+            EngineUnavailableError: nothing was sent.
+            LostAnswerError: it was sent, or part of it, and no whole answer came within `timeout` seconds.
+        """
+        connection = self._take_open()
+        try:
+            answer = connection.tell(method, path, body, timeout)
+        except (OSError, EOFError, _NotHttpError) as error:
+            raise LostAnswerError from error
+        else:
+            connection.stream.settimeout(self.timeout)
+            connection.is_whole = connection.is_kept
+        finally:
+            self._give_back(connection)
+        return answer
 
     def close(self) -> None:
         with self._lock:
@@ -108,6 +132,14 @@ class Wire:
         except OSError as error:
             raise unreachable(str(self.endpoint), error) from error
 
+    def _take_open(self) -> _Connection:
+        """A connection that the other side has not closed meanwhile: what is sent on such a one is lost, or done."""
+        while True:
+            connection = self._take(fresh=False)
+            if not connection.has_answered or not select.select([connection.stream], [], [], 0)[0]:
+                return connection
+            connection.close()
+
     def _give_back(self, connection: _Connection) -> None:
         with self._lock:
             if connection.is_whole and not self._is_closed:
@@ -144,6 +176,18 @@ class _Connection:
             self.has_answered = True
             if not self.is_kept:
                 return
+
+    def tell(self, method: str, path: str, body: bytes | None, timeout: float | None) -> Answer:
+        """Send one request with a body of JSON, or none; its answer."""
+        self.is_whole = False
+        self.stream.settimeout(timeout)
+        # An absent body is `null` to engines before 24 when the header says JSON.
+        kind = "" if body is None else "Content-Type: application/json\r\n"
+        length = f"Content-Length: {len(body or b'')}\r\n"
+        self.stream.sendall(f"{method} {path}{self._tail}{kind}{length}\r\n".encode("ascii") + (body or b""))
+        answer = self._read_answer()
+        self.has_answered = True
+        return answer
 
     def close(self) -> None:
         with suppress(OSError):
