@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -43,6 +44,7 @@ class Address(NamedTuple):
         return _ORDER[self.kind], self.name, self.instance
 
 
+@lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address:
     """Read `kind.name` or `kind.name[index]`.
 

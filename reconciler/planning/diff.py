@@ -10,12 +10,13 @@ from reconciler.model.forms import show_plain
 from reconciler.model.options import Cost, Option, Silent
 from reconciler.model.ownership import Fingerprint, hash_option
 from reconciler.model.plan import FieldChange, Reason
-from reconciler.model.rows import TABLE
+from reconciler.model.rows import BY_NAME, TABLE
 from reconciler.model.scalars import show_duration, show_size
 from reconciler.model.values import Config, Value
 from reconciler.planning.world import is_sensitive
 
 _DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
+_ORDER = {kind: {row.name: position for position, row in enumerate(rows)} for kind, rows in TABLE.items()}
 _HIDDEN = "(sensitive value)"
 #: what an option follows where the spec does not say it
 _FOLLOWS = {"memswap_limit": "mem_limit", "expose": "ports", "command": "entrypoint"}
@@ -44,12 +45,9 @@ def diff_config(
         made_from: the object's labels, which tell what the spec's author changed from what drifted.
     """
     changes: list[FieldChange] = []
-    for row in TABLE[kind]:
-        if not row.path or row.name == "image":
-            continue
-        before, after = observed.get(row.name), expected.get(row.name)
-        if before == after:
-            continue
+    differing = [name for name, after in expected.items() if observed.get(name) != after and name != "image"]
+    for name in sorted(differing, key=_ORDER[kind].__getitem__):
+        row, before, after = BY_NAME[kind][name], observed.get(name), expected[name]
         leaves = _leaves_of(row, before, after, declared, made_from)
         changes += [_field_change(row, leaf, declared, observed, made_from) for leaf in leaves]
     return changes
