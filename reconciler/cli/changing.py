@@ -164,7 +164,7 @@ def _confirmed(options: argparse.Namespace, planned: Plan) -> bool:
     if options.json:
         raise UsageError("with --json there is nothing to read before saying yes\n    hint: add --yes")
     print("\nDo it? Only 'yes' is taken as a yes: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("yes", "y")
+    return sys.stdin.readline().strip().lower() == "yes"
 
 
 def _execute(

@@ -12,6 +12,7 @@ from reconciler.model.plan import (
     FieldChange,
     PullImage,
     Reason,
+    RemoveContainer,
     RemoveImage,
     Step,
     TagImage,
@@ -158,7 +159,7 @@ def _unused(world: World, images: list[ObservedImage]) -> list[ObservedImage]:
 
 
 def _goes(world: World, container: ObservedContainer) -> bool:
-    """Whether this plan removes a container, or replaces it by one of another image."""
+    """Whether this plan removes a container: because it left the spec, was replaced, or is left over."""
     owner, address = owner_of(Kind.CONTAINER, container.labels, world.desired.project)
     if owner is not Owner.OURS or address is None:
         return False
@@ -167,7 +168,8 @@ def _goes(world: World, container: ObservedContainer) -> bool:
         or world.changes.get(address.whole)
         or world.changes.get(address._replace(instance=1))
     )
-    return change is not None and change.verb in (Verb.REMOVE, Verb.REPLACE)
+    steps = change.steps if change is not None else ()
+    return any(isinstance(step.action, RemoveContainer) and step.action.container.id == container.id for step in steps)
 
 
 def _own_tags(image: ObservedImage) -> list[str]:

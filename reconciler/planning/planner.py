@@ -135,6 +135,11 @@ def _removals(world: World) -> list[Change]:
             change = _remove(world, address, objects)
             if change is not None:
                 changes.append(change)
+    for network in world.desired.networks():
+        former = world.former_networks(network)
+        change = _remove(world, network.address, former) if former else None
+        if change is not None:
+            changes.append(change)
     return changes
 
 

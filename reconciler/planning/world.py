@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import ContainerResource, DesiredState
+from reconciler.model.desired import ContainerResource, DesiredState, NetworkResource
 from reconciler.model.observed import (
     ObservedContainer,
     ObservedImage,
@@ -68,7 +68,7 @@ class World:
         self.images_by_id = {item.id: item for item in observed.images}
         self.images = {name: image for image in observed.images for name in (*image.tags, *image.digests, image.id)}
         self.instances: dict[Address, list[ContainerResource]] = {}
-        for resource in desired.containers():
+        for resource in sorted(desired.containers(), key=lambda item: item.address.sort_key):
             self.instances.setdefault(resource.address.whole, []).append(resource)
         #: by the address of a whole container, the instances that depend on it
         self.dependents: dict[Address, list[Address]] = {}
@@ -96,6 +96,12 @@ class World:
         """The network of this name; of twins (old engines allow them) ours first."""
         twins = self.networks.get(name, [])
         return min(twins, key=lambda item: (not self.is_ours(Kind.NETWORK, item), item.id), default=None)
+
+    def former_networks(self, resource: NetworkResource) -> list[Object]:
+        """Networks that were made for a resource under a name it no longer has, or twice."""
+        serving = self.network(resource.name)
+        made = self._owned.get(_identity(resource.address), [])
+        return [] if resource.external else [item for item in made if item is not serving]
 
     def is_ours(self, kind: Kind, item: Object) -> bool:
         return owner_of(kind, item.labels, self.desired.project)[0] is Owner.OURS

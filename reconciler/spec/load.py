@@ -17,6 +17,9 @@ from reconciler.spec.scope import Scope
 from reconciler.spec.sources import read_dotenv, read_sources, spec_files
 from reconciler.spec.validated import is_marked, mark, marker_of
 
+#: where a spec is looked for when nothing is said
+DEFAULT_DIRECTORY = "specs"
+
 
 def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
     """The desired state of the project in a directory of *.toml files, or in one file.
@@ -47,7 +50,18 @@ def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
     state = resolve(scope, tuple(source.name for source in sources))
     if problems:
         raise SpecError(problems.found)
-    return state
+    return state if "name" in document.get("project", {}) else _caution_about_name(state)
+
+
+def _caution_about_name(state: DesiredState) -> DesiredState:
+    """A directory of the usual name makes a project that others have too, and two of one name undo each other."""
+    if state.project != DEFAULT_DIRECTORY:
+        return state
+    text = (
+        f"the project has no name of its own and is called {state.project!r} after its directory: another one called so "
+        "on the same engine would take its containers for its own, and remove them; give it one in [project]"
+    )
+    return state._replace(warnings=(text, *state.warnings))
 
 
 def _validate(document: Document, environment: Mapping[str, str], problems: Problems) -> Document:

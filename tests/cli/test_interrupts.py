@@ -13,7 +13,7 @@ from tests.cli.terminal import Terminal
 from tests.support.engine import Project
 
 #: ends only when killed, so that a stop takes as long as its grace period
-STUBBORN = 'command = ["sh", "-c", "trap : TERM; while :; do sleep 0.1; done"]\nstop_grace_period = "4s"'
+STUBBORN = 'command = ["sh", "-c", "trap : TERM; while :; do sleep 0.1; done"]\nstop_grace_period = "3s"'
 
 
 def spec(project: Project, level: str) -> None:
@@ -124,7 +124,7 @@ def test_the_second_signal_leaves_the_cursor(replacing: Project, docker_api: doc
     replacing.run("apply")
 
 
-@pytest.mark.parametrize("delay", [0.0, 1.0, 4.2])
+@pytest.mark.parametrize("delay", [0.0, 1.0, 3.2])
 def test_killed(delay: float, replacing: Project, docker_api: docker.APIClient) -> None:
     """kill -9 anywhere: the next apply settles, and nothing is left over."""
     with start(replacing) as running:

@@ -161,7 +161,7 @@ def test_logs(project: Project) -> None:
 def test_logs_of_a_terminal_and_of_several(project: Project) -> None:
     speaker(project, "tty = true\nscale = 2")
     out, err = logs(project)
-    assert out.count("one\r\n") == 2
+    assert out.count("one\n") == 2
     assert err == "==> container.web[1] <==\n==> container.web[2] <==\n"
 
 

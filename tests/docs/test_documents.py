@@ -97,3 +97,10 @@ def test_the_spec_in_one_page_is_valid(tmp_path: Path) -> None:
     (tmp_path / ".env.api").write_text("")
     state = load(tmp_path, {"DB_URL": "postgres://db/shop"})
     assert not state.warnings
+
+
+def test_architecture_names_modules_that_exist() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    for package, paragraph in re.findall(r"^\*\*(\w+)\.\*\* (.*?)\n\n", text, re.MULTILINE | re.DOTALL):
+        for name in re.findall(r"`([a-z_]+)`", paragraph):
+            assert (ROOT / "reconciler" / package / f"{name}.py").exists(), f"{package}: {name}"

@@ -13,9 +13,9 @@ from tests.planning.stage import Stage
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 #: `ci` finds the same on every machine; `search` looks further, with HYPOTHESIS_PROFILE=search
 settings.register_profile(
-    "ci", max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW
+    "ci", max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW
 )
-settings.register_profile("search", max_examples=400, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("search", max_examples=1500, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile(
     "quick", max_examples=10, deadline=None, phases=(Phase.generate,), suppress_health_check=_SLOW
 )

@@ -241,7 +241,9 @@ def _take_away(stage: Stage, deed: Deed) -> None:
     if deed.what == "remove network" and networks:
         tried(lambda: engine.remove_network(networks[deed.pick % len(networks)]))
     elif deed.what == "remove volume" and volumes:
-        tried(lambda: engine.remove_volume(volumes[deed.pick % len(volumes)]))
+        name = volumes[deed.pick % len(volumes)]
+        if tried(lambda: engine.remove_volume(name)):
+            stage.strangers.discard(name)
     elif deed.what == "remove image":
         tried(lambda: engine.remove_image(("remote:1", "shop-app:latest")[deed.pick % 2]))
 

@@ -345,3 +345,11 @@ def test_a_missing_external_volume_holds_up_who_uses_it(bench: Workbench, docker
     finally:
         docker_api.remove_network(network)
         docker_api.remove_volume(f"{bench.name}-ext")
+
+
+def test_a_network_that_is_called_otherwise_leaves_none_behind(bench: Workbench, docker_api: docker.APIClient) -> None:
+    text = spec(extra='networks = ["front"]') + "[network.front]\n"
+    bench.settle(text + f'name = "{bench.name}-one"\n')
+    bench.settle(text + f'name = "{bench.name}-two"\n')
+    found = docker_api.networks(filters={"label": f"reconciler.project={bench.name}"})
+    assert [network["Name"] for network in found] == [f"{bench.name}-two"]
