@@ -1,16 +1,21 @@
 """Engines for the contract suite: the one in memory and a real one, with names that nobody else uses."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.engine.client import DockerEngine
 from reconciler.engine.connect import connect
+from reconciler.engine.endpoint import parse_address
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError
+from tests.support.fake_daemon import FakeDaemon
 from tests.support.memory import MemoryEngine
 
 Json = dict[str, Any]
@@ -74,3 +79,18 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     yield made
     made.clean()
     engine.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
+    with FakeDaemon(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def engine(daemon: FakeDaemon, tmp_path: Path) -> Iterator[DockerEngine]:
+    made = DockerEngine(
+        parse_address(daemon.address, None, "-H"), {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"]}
+    )
+    yield made
+    made.close()
