@@ -75,6 +75,8 @@ def act(
     cancelled: Event | None = None,
 ) -> Report:
     """Execute a plan, then look again: what is still to do did not stick."""
+    if planned.is_settled:
+        return Report((), planned)
     from reconciler.apply.executor import execute, ignore
 
     outcomes = execute(planned, engine, notify or ignore, cancelled)

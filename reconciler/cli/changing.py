@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli import saved
 from reconciler.cli.documents import plan_document, print_json, report_document
 from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, plan_text, report_text
 from reconciler.cli.session import (
@@ -29,6 +28,7 @@ from reconciler.reconcile import Pass, act, look, look_destroy
 if TYPE_CHECKING:
     import argparse
 
+    from reconciler.cli.saved import SavedPlan
     from reconciler.engine.interface import Engine
 
 
@@ -39,6 +39,8 @@ def plan(options: argparse.Namespace) -> int:
     made = look(desired, open_engine(options), request, locator(desired), cache_directory())
     refuse_unknown_targets(request, desired, made.plan)
     if options.out:
+        from reconciler.cli import saved
+
         saved.save(Path(options.out), options.path, request, made.plan)
     if options.json:
         print_json(plan_document(made.plan))
@@ -74,7 +76,7 @@ def drift(options: argparse.Namespace) -> int:
 
 def apply(options: argparse.Namespace) -> int:
     """Plan, ask, execute, look again."""
-    keep = saved.read(Path(options.path))
+    keep = _saved_plan(Path(options.path))
     if keep is not None:
         _refuse_selection(options)
         options.path = keep.path
@@ -84,7 +86,7 @@ def apply(options: argparse.Namespace) -> int:
     made = look(desired, engine, request, locator(desired), cache_directory())
     if keep is None:
         refuse_unknown_targets(request, desired, made.plan)
-    planned = saved.still_holds(keep, made.plan) if keep is not None else made.plan
+    planned = made.plan if keep is None else _still_holds(keep, made.plan)
     again = request._replace(replace=(), targets=request.targets or _addresses_of(keep, planned))
 
     def look_again() -> Pass:
@@ -102,7 +104,22 @@ def _refuse_selection(options: argparse.Namespace) -> None:
         )
 
 
-def _addresses_of(keep: saved.SavedPlan | None, planned: Plan) -> tuple[Address, ...]:
+def _saved_plan(path: Path) -> SavedPlan | None:
+    """The plan in a file; a directory holds none, and nothing is imported to find that out."""
+    if path.is_dir():
+        return None
+    from reconciler.cli import saved
+
+    return saved.read(path)
+
+
+def _still_holds(keep: SavedPlan, planned: Plan) -> Plan:
+    from reconciler.cli import saved
+
+    return saved.still_holds(keep, planned)
+
+
+def _addresses_of(keep: SavedPlan | None, planned: Plan) -> tuple[Address, ...]:
     return tuple(change.address for change in planned.changes) if keep is not None else ()
 
 

@@ -46,6 +46,8 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except Exception as error:
         return _report_bug(error)
+    finally:
+        gc.freeze()  # what is left goes with the process; the interpreter need not look through it once more
 
 
 def _run(arguments: Sequence[str]) -> int:
