@@ -50,7 +50,14 @@ def diff_config(
         row, before, after = BY_NAME[kind][name], observed.get(name), expected[name]
         leaves = _leaves_of(row, before, after, declared, made_from)
         changes += [_field_change(row, leaf, declared, observed, made_from) for leaf in leaves]
-    return changes
+    return _without_followers(changes, declared)
+
+
+def _without_followers(changes: list[FieldChange], declared: Config) -> list[FieldChange]:
+    """Without what only follows from another field that is named: twice the memory, the port that is published."""
+    named = {change.path.partition(".")[0] for change in changes}
+    following = {name for name, source in _FOLLOWS.items() if source in named and name not in declared}
+    return [change for change in changes if change.path.partition(".")[0] not in following]
 
 
 def _leaves_of(row: Option, before: Value, after: Value, declared: Config, made_from: Fingerprint) -> Iterator[_Leaf]:

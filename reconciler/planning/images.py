@@ -120,7 +120,7 @@ def plan_image_removals(world: World) -> list[Change]:
     """Builds whose resource has left the spec, and superseded builds that nothing uses but the last one."""
     declared = {image.address: image for image in world.desired.images() if image.build is not None}
     builds: dict[Address, list[ObservedImage]] = {}
-    for image in world.observed.images:
+    for image in sorted(world.observed.images, key=lambda image: image.id):
         owner, address = owner_of(Kind.IMAGE, image.labels, world.desired.project)
         if owner is Owner.OURS and address is not None and _own_tags(image):
             builds.setdefault(address, []).append(image)
