@@ -122,7 +122,7 @@ def replace_steps(
         *make,
         *_retire_steps(current, name + PREVIOUS),
         *promote_steps(Ref(candidate), name),
-        Step(RemoveContainer(ref(current))),
+        Step(RemoveContainer(Ref(name + PREVIOUS, current.id))),
     ]
 
 
@@ -152,9 +152,10 @@ def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
 
 def promote_steps(candidate: Ref, name: str) -> list[Step]:
     """Give a candidate its name and start it. From there on nothing is taken back."""
+    promoted = Ref(name, candidate.id)
     return [
-        Step(RenameContainer(candidate, name), undo=(RenameContainer(candidate, candidate.name),)),
-        Step(StartContainer(candidate), undo=(StopContainer(candidate),), commits=True),
+        Step(RenameContainer(candidate, name), undo=(RenameContainer(promoted, candidate.name),)),
+        Step(StartContainer(promoted), undo=(StopContainer(promoted),), commits=True),
     ]
 
 

@@ -192,7 +192,7 @@ def _removable_tags(world: World, image: ObservedImage) -> list[str]:
 def _superseded(world: World, resource: ImageResource, images: list[ObservedImage]) -> list[ObservedImage]:
     change = world.changes.get(resource.address)
     current = world.image(resource.reference)
-    used = {container.image_id for container in world.observed.containers}
+    used = {container.image_id for container in world.observed.containers if not _goes(world, container)}
     old = [image for image in images if image is not current and image.labels.get(IMAGE_CONTENT) != resource.content]
     old.sort(key=lambda image: (-image.created, image.id))
     # Where this plan builds a new one, today's becomes the one to go back to.

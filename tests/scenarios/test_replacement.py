@@ -33,8 +33,8 @@ def test_the_new_one_is_made_before_the_old_one_is_stopped(bench: Workbench, doc
         f"stop container {web} (up to 10 s)",
         f"rename container {web} to {web}.prev",
         f"rename container {web}.next to {web}",
-        f"start container {web}.next",
-        f"remove container {web}",
+        f"start container {web}",
+        f"remove container {web}.prev",
     ]
     bench.settle()
     assert names(docker_api, bench) == [web]
