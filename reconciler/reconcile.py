@@ -74,13 +74,19 @@ def act(
     notify: Callable[[Happening], None] | None = None,
     cancelled: Event | None = None,
 ) -> Report:
-    """Execute a plan, then look again: what is still to do did not stick."""
+    """Execute a plan, then look again: what is still to do did not stick.
+
+    An engine that has died meanwhile does not take with it what is known of the changes before.
+    """
     if planned.is_settled:
         return Report((), planned)
     from reconciler.apply.executor import execute, ignore
 
     outcomes = execute(planned, engine, notify or ignore, cancelled)
-    return Report(outcomes, look_again().plan)
+    try:
+        return Report(outcomes, look_again().plan)
+    except EngineError as error:
+        return Report(outcomes, None, f"what the engine holds now is not known: {error}")
 
 
 def _adoptable(desired: DesiredState) -> frozenset[str]:

@@ -191,20 +191,11 @@ def _execute(
     from reconciler.cli.interrupts import finish_on_signal
     from reconciler.cli.progress import make_progress
 
-    planned, failures = made.plan, list[str]()
-
-    def look_if_possible() -> Pass:
-        # An engine that has died must not take with it what is known of the changes before.
-        try:
-            return look_again()
-        except EngineError as error:
-            failures.append(f"what the engine holds now is not known: {error}")
-            return made._replace(plan=planned._replace(changes=()))
-
-    if planned.changes and not options.json:
+    if made.plan.changes and not options.json:
         print(flush=True)
     with finish_on_signal() as cancelled, make_progress(quiet=options.json) as progress:
-        report = act(planned, engine, look_if_possible, progress, cancelled)
+        report = act(made.plan, engine, look_again, progress, cancelled)
+    failures = [report.unseen] if report.unseen else []
     if cancelled.is_set() and not report.is_settled:
         failures.append("stopped before everything was done; `reconciler apply` goes on from here")
     return report, "\n".join(failures)

@@ -29,12 +29,19 @@ class Outcome(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Every change has exactly one outcome; `remaining` is the plan made of the state afterwards."""
+    """What became of a plan.
+
+    Attributes:
+        outcomes: exactly one for each change.
+        remaining: the plan made of the state afterwards; None when that could not be seen.
+        unseen: why it could not, or "".
+    """
 
     outcomes: tuple[Outcome, ...]
-    remaining: Plan | None = None
+    remaining: Plan | None
+    unseen: str = ""
 
     @property
     def is_settled(self) -> bool:
         done = all(outcome.status is Status.DONE for outcome in self.outcomes)
-        return done and (self.remaining is None or self.remaining.is_settled)
+        return done and self.remaining is not None and self.remaining.is_settled

@@ -144,7 +144,7 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         network = leaf.keys[1]
         key = f"{row.name}.{network}"
         now, seen = _endpoint(declared, network), _endpoint(observed, network)
-    if row.name == "network_mode" and now is None and isinstance(seen, str):
+    if row.name == "network_mode" and now is None and key not in made_from.options and isinstance(seen, str):
         # Its mode is the network it was made with, and that is declared under `networks`.
         key, now = f"networks.{seen}", _endpoint(declared, seen)
     then = made_from.options.get(key)

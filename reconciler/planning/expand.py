@@ -164,7 +164,8 @@ def recover_steps(
 ) -> list[Step]:
     """Finish a replacement that was cut off before the candidate was promoted; if it fails, the predecessor serves."""
     promoted, aside = candidate.name == resource.name, Ref(resource.name + NEXT, candidate.id)
-    first = [Step(RenameContainer(ref(candidate), aside.name))] if promoted else []
+    first = [Step(UnpauseContainer(ref(candidate)))] if candidate.status == "paused" else []
+    first += [Step(RenameContainer(ref(candidate), aside.name))] if promoted else []
     rename, start = promote_steps(aside if promoted else ref(candidate), resource.name)
     if predecessor is None:
         return [*first, rename, start]

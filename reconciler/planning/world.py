@@ -81,6 +81,9 @@ class World:
                 owner, address = owner_of(kind, item.labels, desired.project)
                 if owner is Owner.OURS and address is not None:
                     self._owned.setdefault(_identity(address), []).append(item)
+        for twins in self._owned.values():
+            if len(twins) > 1:
+                twins.sort(key=lambda item: (getattr(item, "name", ""), getattr(item, "id", "")))
 
     def _kinds(self) -> Iterable[tuple[Kind, tuple[Object, ...]]]:
         yield Kind.CONTAINER, self.observed.containers

@@ -212,6 +212,8 @@ def _harm(stage: Stage, deed: Deed, found: dict[str, Any], second: dict[str, Any
             engine.pause(container_id)
         case "exit" | "crash" if found["State"]["Status"] == "running":
             engine.exit(container_id, 0 if deed.what == "exit" else 1)
+            if found["State"]["Status"] == "restarting":
+                engine.restart_container(container_id, 0)  # as the engine does by itself
         case "rename":
             engine.rename_container(container_id, f"stray-{deed.other}")
         case "swap names" if second is not found:
