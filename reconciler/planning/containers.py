@@ -26,6 +26,8 @@ from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.sharing import donor_refs
 from reconciler.planning.world import World, fingerprint_objects
 
+#: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
+_NEVER_SERVED = ("created", "dead")
 _SINCE = {"healthcheck.start_interval": (1, 44), "volumes.subpath": (1, 45)}
 
 
@@ -138,17 +140,18 @@ def _expand(
     if verb is Verb.ADOPT:
         serving = world.containers[resource.name]
     if serving is None:
-        steps = [*recovery, *create_steps(blueprint)]
+        steps = [*recovery, *create_steps(blueprint, {})]
         return Change(resource.address, Verb.CREATE, Reason.ABSENT, (), tuple(steps))
-    difference = comparison.difference
-    if verb in (Verb.REPLACE, Verb.ADOPT) or difference is Difference.REPLACEMENT:
-        # A predecessor beside the current one is in the way of the next, so what is left over goes first.
+    if verb in (Verb.REPLACE, Verb.ADOPT) or comparison.difference is Difference.REPLACEMENT:
         verb = Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
-        stopped_by_us = serving.status == "exited" and (objects.predecessor is serving or objects.candidate is not None)
         carried = _carried_over(world, resource, serving)
-        steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
-    elif any(field.path == "state" and field.forces == "replace" for field in comparison.fields):
-        steps = [*recovery, *remove_steps(serving), *create_steps(blueprint)]
+        # What is left over goes first: a predecessor beside the current one has the name that this one will need.
+        if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:
+            steps = [*recovery, *remove_steps(serving), *create_steps(blueprint, carried)]
+        else:
+            beside = objects.predecessor is serving or objects.candidate is not None
+            stopped_by_us = beside and serving.status == "exited"
+            steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
     else:
         verb = Verb.UPDATE
         networks = _network_refs(world, resource)

@@ -97,9 +97,10 @@ class Blueprint:
         return steps
 
 
-def create_steps(blueprint: Blueprint) -> list[Step]:
+def create_steps(blueprint: Blueprint, anonymous: Mapping[str, str]) -> list[Step]:
+    """Create and start; `anonymous` as for a replacement."""
     name = blueprint.resource.name
-    return [*blueprint.waits, *blueprint.make(name, {}), Step(StartContainer(Ref(name)), commits=True)]
+    return [*blueprint.waits, *blueprint.make(name, anonymous), Step(StartContainer(Ref(name)), commits=True)]
 
 
 def replace_steps(

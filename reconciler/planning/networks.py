@@ -154,5 +154,9 @@ def _note(resource: NetworkResource | VolumeResource, kind: str, row: Row, stran
     if row.conditions.get("newer"):
         return f"the {kind} {resource.name}: {row.because}; update reconciler here"
     is_theirs = row.reason is Reason.OWNED_BY_OTHER
+    if resource.adopt and not is_theirs:
+        return (
+            f"a {kind} named {resource.name} exists: {row.because}; declare it as it is, or give this one another name"
+        )
     advice = "" if is_theirs else "; give this one another name, declare it external, or set adopt = true"
     return f"a {kind} named {resource.name} exists: {row.because}{advice}"
