@@ -57,6 +57,11 @@ def hash_option(value: Value) -> str:
     return digest(value)[:10]
 
 
+def hash_declared(value: Value) -> str | None:
+    """The hash of an option as it stands in a fingerprint; None when it is not declared, and so is not there."""
+    return None if value is None else hash_option(value)
+
+
 def fingerprint_text(kind: Kind, config: Config, *, in_place: bool) -> str:
     """The label's value over the declared options that are changed in place, or over those that are not."""
     hashes = []

@@ -94,10 +94,6 @@ def _forget_former_volumes(expected: Config, observed: dict[str, Value]) -> None
         }
 
 
-def _hash(value: Value) -> str | None:
-    return None if value is None else hash_option(value)
-
-
 def _leave_to_networks(world: World, expected: Config, observed: dict[str, Value]) -> None:
     """A network that is replaced takes its members off and puts them on as declared: nothing is left to do here."""
     wanted, seen = expected.get("networks"), observed.get("networks")

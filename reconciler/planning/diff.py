@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.model.address import Kind
 from reconciler.model.forms import show_plain
 from reconciler.model.options import Cost, Option, Silent
-from reconciler.model.ownership import Fingerprint, hash_option
+from reconciler.model.ownership import Fingerprint, hash_declared, hash_option
 from reconciler.model.plan import FieldChange, Reason
 from reconciler.model.rows import BY_NAME, TABLE
 from reconciler.model.scalars import show_duration, show_size
@@ -148,9 +148,9 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         # Its mode is the network it was made with, and that is declared under `networks`.
         key, now = f"networks.{seen}", _endpoint(declared, seen)
     then = made_from.options.get(key)
-    if then == _hash(now):
+    if then == hash_declared(now):
         source = _FOLLOWS.get(row.name)
-        followed = source is not None and made_from.options.get(source) != _hash(declared.get(source))
+        followed = source is not None and made_from.options.get(source) != hash_declared(declared.get(source))
         return Reason.SPEC_CHANGED if followed else Reason.DRIFTED
     if row.cost in (Cost.REPLACE, Cost.DATA):
         return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
@@ -166,7 +166,3 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
 def _endpoint(config: Config, network: str) -> Value:
     endpoints = config.get("networks")
     return endpoints.get(network) if isinstance(endpoints, Mapping) else None
-
-
-def _hash(value: Value) -> str | None:
-    return None if value is None else hash_option(value)
