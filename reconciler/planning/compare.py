@@ -49,7 +49,7 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
     observed = observed_container(container, expected, network_ids)
     _leave_to_networks(world, expected, observed)
-    if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == _hash(
+    if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")
     ):
         _forget_former_volumes(expected, observed)
