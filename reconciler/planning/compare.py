@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.model.address import Kind
 from reconciler.model.desired import ContainerResource, ImageResource
 from reconciler.model.observed import ObservedContainer, normal_reference
-from reconciler.model.ownership import hash_option, parse_fingerprint
+from reconciler.model.ownership import hash_declared, hash_option, parse_fingerprint
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Config, Value
