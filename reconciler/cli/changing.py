@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.documents import plan_document, print_json, report_document
 from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, plan_text, report_text
 from reconciler.cli.session import (
-    cache_directory,
+    kept_hashes,
     load_spec,
     locator,
     make_request,
@@ -36,7 +36,7 @@ def plan(options: argparse.Namespace) -> int:
     """Show what apply would do."""
     desired = load_spec(options)
     request = make_request(options, desired)
-    made = look(desired, open_engine(options), request, locator(desired), cache_directory())
+    made = look(desired, open_engine(options), request, locator(desired), kept_hashes())
     refuse_unknown_targets(request, desired, made.plan)
     if options.out:
         from reconciler.cli import saved
@@ -58,7 +58,7 @@ def drift(options: argparse.Namespace) -> int:
     from reconciler.planning.planner import drift_of
 
     desired = load_spec(options)
-    made = look(desired, open_engine(options), Request(), locator(desired), cache_directory())
+    made = look(desired, open_engine(options), Request(), locator(desired), kept_hashes())
     found = drift_of(made.plan)
     if options.json:
         print_json(plan_document(found))
@@ -83,14 +83,14 @@ def apply(options: argparse.Namespace) -> int:
     desired = load_spec(options)
     engine = open_engine(options)
     request = keep.request if keep is not None else make_request(options, desired)
-    made = look(desired, engine, request, locator(desired), cache_directory())
+    made = look(desired, engine, request, locator(desired), kept_hashes())
     if keep is None:
         refuse_unknown_targets(request, desired, made.plan)
     planned = made.plan if keep is None else _still_holds(keep, made.plan)
     again = request._replace(replace=(), targets=request.targets or _addresses_of(keep, planned))
 
     def look_again() -> Pass:
-        return look(desired, engine, again, locator(desired), cache_directory())
+        return look(desired, engine, again, locator(desired), kept_hashes())
 
     return _carry_out(options, made._replace(plan=planned), engine, look_again, PLANNING)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.cli.documents import FORMAT_VERSION, print_json
 from reconciler.cli.render import Painter, clean
-from reconciler.cli.session import cache_directory, load_spec, open_engine
+from reconciler.cli.session import kept_hashes, load_spec, open_engine
 from reconciler.errors import UsageError
 from reconciler.model.address import Address, Kind, parse_address
 from reconciler.model.observed import ObservedContainer
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 def status(options: argparse.Namespace) -> int:
     """Each resource: is it as declared, and is it well."""
     desired = load_spec(options)
-    made = look(desired, open_engine(options), cache=cache_directory())
+    made = look(desired, open_engine(options), cache=kept_hashes())
     lines = _lines(made)
     settled = made.plan.is_settled
     healthy = all(line.health in _WELL for line in lines)

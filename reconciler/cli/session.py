@@ -46,9 +46,11 @@ def open_engine(options: argparse.Namespace) -> Engine:
     return engine
 
 
-def cache_directory() -> Path:
-    """Where what can be worked out again is kept; it need not exist or be writable."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reconciler"
+def kept_hashes() -> Path | None:
+    """Where hashes of build contexts are kept between runs, if anywhere."""
+    from reconciler.spec.validated import cache_directory
+
+    return cache_directory(os.environ)
 
 
 def make_request(options: argparse.Namespace, desired: DesiredState) -> Request:

@@ -7,6 +7,7 @@ Out:    an `Endpoint`. Nothing is opened here.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,11 +84,12 @@ def _with_files(endpoint: Endpoint, environment: Mapping[str, str]) -> Endpoint:
 
 
 def docker_directory(environment: Mapping[str, str]) -> Path:
-    """Where Docker's client keeps its configuration: `$DOCKER_CONFIG`, else `~/.docker`."""
+    """Where Docker's client keeps its configuration: `$DOCKER_CONFIG`, else `~/.docker`, which need not exist."""
     if directory := environment.get("DOCKER_CONFIG"):
         return Path(directory)
-    home = environment.get("HOME")
-    return (Path(home) if home else Path.home()) / ".docker"
+    home = environment.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where this says "~"
+    # A user without a home, such as a service, has no configuration; what lies in the working directory is not theirs.
+    return Path(home if home.startswith("/") else "/nonexistent") / ".docker"
 
 
 def parse_address(text: str, tls: TlsFiles | None, origin: str) -> Endpoint:

@@ -14,17 +14,23 @@ from reconciler import __version__
 MAX_MARKERS = 64
 
 
-def marker_of(document: Mapping[str, object], environment: Mapping[str, str]) -> Path | None:
-    """The document's marker; None when there is no place for one."""
+def cache_directory(environment: Mapping[str, str]) -> Path | None:
+    """Where what can be worked out again is kept; it need not exist. None for a user without a home, such as a service."""
     home = environment.get("HOME")
     cache = environment.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
-    if not cache.startswith("/"):
+    return Path(cache) / "reconciler" if cache.startswith("/") else None
+
+
+def marker_of(document: Mapping[str, object], environment: Mapping[str, str]) -> Path | None:
+    """The document's marker; None when there is no place for one."""
+    cache = cache_directory(environment)
+    if cache is None:
         return None
     import hashlib
     import json
 
     text = json.dumps([__version__, document], sort_keys=True, separators=(",", ":"), default=repr)
-    return Path(cache) / "reconciler" / "validated" / hashlib.sha256(text.encode()).hexdigest()
+    return cache / "validated" / hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_marked(marker: Path | None) -> bool:

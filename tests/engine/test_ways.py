@@ -20,6 +20,7 @@ from reconciler.errors import (
     EngineUnavailableError,
     UsageError,
 )
+from reconciler.spec.validated import cache_directory
 from tests.support.fake_daemon import VERSION, FakeDaemon, Reply, reply
 
 ID = "ab" * 32
@@ -245,3 +246,12 @@ def test_a_broken_file_of_logins(tmp_path: Path, engine: DockerEngine) -> None:
     with pytest.raises(EngineError, match="cannot be read"):
         engine.pull_image("redis", "", lambda line: None)
     assert engine.facts().version == VERSION
+
+
+def test_a_user_without_a_home_has_no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service's account need not be in the list of users."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert str(find_endpoint(None, {})) == "unix:///var/run/docker.sock"
+    assert cache_directory({}) is None
+    assert cache_directory({"HOME": "/home/me"}) == Path("/home/me/.cache/reconciler")
