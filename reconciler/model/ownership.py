@@ -115,6 +115,6 @@ def owner_of(kind: Kind, labels: Mapping[str, str], project: str) -> tuple[Owner
     return (Owner.OURS if labels[project_key] == project else Owner.THEIRS), address
 
 
-def foreign_labels(labels: Mapping[str, str]) -> dict[str, Value]:
+def foreign_labels(labels: Mapping[str, Value]) -> dict[str, Value]:
     """Without those that this program writes."""
     return {key: value for key, value in labels.items() if not key.startswith(PREFIX)}

@@ -108,7 +108,8 @@ def _field_change(row: Option, leaf: _Leaf, declared: Config, observed: Config, 
 
 def _show_hidden(leaf: _Leaf) -> tuple[str, str]:
     """Whether there is a value may be told."""
-    return tuple("(none)" if value is None else _HIDDEN for value in (leaf.observed, leaf.expected))  # type: ignore[return-value]
+    before, after = ("(none)" if value is None else _HIDDEN for value in (leaf.observed, leaf.expected))
+    return before, after
 
 
 def show(row: Option, path: str, value: Value) -> str:

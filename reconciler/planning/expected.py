@@ -34,7 +34,7 @@ def expected_container(
     declared = resource.config
     config = _layered(declared, supplied)
     config["container_name"] = resource.name
-    config["labels"] = foreign_labels(_mapping(config["labels"]))  # type: ignore[arg-type]
+    config["labels"] = foreign_labels(_mapping(config["labels"]))
     _expect_command(config, declared, supplied)
     config["expose"] = {**_mapping(config["expose"]), **dict.fromkeys(_mapping(config["ports"]), True)}
     config["memswap_limit"] = _expect_swap(declared, facts)
@@ -111,7 +111,7 @@ def observed_container(
         network_ids: the id of each network now, by name. An endpoint on one that was made anew is dead and left out.
     """
     config = dict(observed.config or {})
-    config["labels"] = foreign_labels(_mapping(config.get("labels")))  # type: ignore[arg-type]
+    config["labels"] = foreign_labels(_mapping(config.get("labels")))
     config["volumes"] = {
         target: comparable_mount(_mapping(mount)) for target, mount in _mapping(config.get("volumes")).items()
     }
@@ -145,7 +145,7 @@ def expected_settings(kind: Kind, name: str, declared: Config) -> dict[str, Valu
 
 
 def observed_settings(config: Config) -> dict[str, Value]:
-    return {**config, "labels": foreign_labels(_mapping(config.get("labels")))}  # type: ignore[arg-type]
+    return {**config, "labels": foreign_labels(_mapping(config.get("labels")))}
 
 
 def _mapping(value: object) -> Mapping[str, Value]:
