@@ -17,7 +17,7 @@ from reconciler.model.values import Value
 Json = Mapping[str, Any]
 
 # Read apart from the table's forms: they stand in more than one place of the answer.
-_APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt"}
+_APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt", "configs", "secrets"}
 _BUILT_IN_NETWORKS = ("host", "none")
 
 

@@ -14,7 +14,7 @@ from reconciler.model.values import Config
 
 Json = dict[str, Any]
 
-_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels"}
+_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels", "configs", "secrets"}
 
 
 def encode_container(action: CreateContainer) -> Json:
