@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.engine.archives import with_notes
 from reconciler.engine.interface import Engine
 from reconciler.engine.observe import observe
 from reconciler.errors import EngineError
@@ -20,7 +19,6 @@ from reconciler.model.observed import ObservedState
 from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
-from reconciler.planning.contents import noted
 from reconciler.planning.planner import Locate, plan, plan_destroy
 from reconciler.planning.world import EVERYTHING, Request
 
@@ -56,7 +54,6 @@ def look(
     if request.build:
         desired = _with_content(desired, cache)
     observed = observe(engine, desired.project, _adoptable(desired))
-    observed = with_notes(engine, observed, noted(desired, observed))
     observed, warnings = _ask_registries(desired, observed, engine)
     desired = desired._replace(warnings=(*desired.warnings, *warnings))
     planned = plan(desired, observed, request, locate)

@@ -20,8 +20,8 @@ from reconciler.model.contents import (
     recorded_text,
     salt_of,
 )
-from reconciler.model.desired import ContainerResource, DesiredState
-from reconciler.model.observed import ObservedContainer, ObservedState
+from reconciler.model.desired import ContainerResource
+from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import (
     DeliverFiles,
     FieldChange,
@@ -99,24 +99,6 @@ def in_place_steps(
     note = File(MARKER, Content("", "note", text.encode()), text, 0, 0, 0o444, _base_of_marker(resource))
     before = [Step(DeliverFiles(target, files))] if files else []
     return before, [*told, Step(DeliverFiles(Ref(resource.name, container.id), (note,)))]
-
-
-def noted(desired: DesiredState, observed: ObservedState) -> list[str]:
-    """The ids of the containers whose label does not say what the spec says, so that a note in them may."""
-    resources = {(item.address.name, item.address.instance or 1): item for item in desired.containers()}
-    if not any(resource.contents for resource in resources.values()):
-        return []
-    found: list[str] = []
-    world = World(desired, observed)
-    for resource in resources.values():
-        if all(use.on_change is OnChange.REPLACE for use in resource.contents):
-            continue
-        found += [
-            container.id
-            for container in world.owned_containers(resource.address)
-            if container.status != "created" and content_fields(resource, container)
-        ]
-    return found
 
 
 def _strongest(resource: ContainerResource) -> dict[str, Use]:
