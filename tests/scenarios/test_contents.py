@@ -7,6 +7,7 @@ import secrets
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,9 @@ from reconciler.model.plan import Verb
 from tests.support.engine import Project
 from tests.support.inprocess import Workbench
 
-LOOP = """command = ["sh", "-c", "trap exit TERM; trap 'cat /run/secrets/key' HUP; while :; do sleep 0.1; done"]"""
+LOOP = (
+    """command = ["sh", "-c", "trap exit TERM; trap 'cat /run/secrets/key; echo' HUP; while :; do sleep 0.1; done"]"""
+)
 
 
 def spec(more: str = "", key: str = '["key"]') -> str:
@@ -72,14 +75,15 @@ def test_its_user_can_read_them_and_nobody_else(
     docker_api.restart(container, timeout=1)
     assert run(docker_api, container, "cat", "/run/secrets/key", "/etc/app/motd") == "firstWelcome."
     assert bench.plan().is_settled
-    before = docker_api.volumes()["Volumes"] or []
+    mine = {"label": f"reconciler.holder={bench.name}"}
+    before = docker_api.volumes(filters=mine)["Volumes"] or []
     bench.write(spec(f'environment = {{ NEW = "1" }}\n{user}\n{HARDENED if hardened else ""}'))
     bench.settle()
-    assert len(docker_api.volumes()["Volumes"] or []) == len(before), (
+    assert len(docker_api.volumes(filters=mine)["Volumes"] or []) == len(before), (
         "a replacement leaves no volume of its predecessor"
     )
     bench.destroy()
-    holders = docker_api.volumes(filters={"label": f"reconciler.holder={bench.name}"})["Volumes"]
+    holders = docker_api.volumes(filters=mine)["Volumes"]
     assert not holders
 
 
@@ -101,8 +105,10 @@ def test_a_new_secret(
     assert (after["State"]["StartedAt"] != before["State"]["StartedAt"]) is (on_change in ("replace", "restart"))
     assert run(docker_api, f"{bench.name}-web-1", "cat", "/run/secrets/key") == "second"
     if on_change.startswith("signal"):
-        lines = iter(docker_api.logs(f"{bench.name}-web-1", stream=True, follow=True))
-        assert next(lines).startswith(b"second"), "it was told, and found the new one"
+        deadline = time.monotonic() + 10
+        while b"second" not in docker_api.logs(f"{bench.name}-web-1"):
+            assert time.monotonic() < deadline, "it was told, and found the new one"
+            time.sleep(0.05)
     key.write_text("first")
     bench.settle()
     assert run(docker_api, f"{bench.name}-web-1", "cat", "/run/secrets/key") == "first"
@@ -158,10 +164,15 @@ class Relay:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            engine = socket.socket(socket.AF_UNIX)
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as engine:
             engine.connect(self.target)
-            for one, other in ((client, engine), (engine, client)):
-                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+            back = threading.Thread(target=self._pass_on, args=(engine, client), daemon=True)
+            back.start()
+            self._pass_on(client, engine)
+            back.join()
 
     @staticmethod
     def _pass_on(one: socket.socket, other: socket.socket) -> None:
