@@ -92,7 +92,9 @@ class Git:
         kept: open files that a git which outlives this process shall keep open: the lock.
     """
 
-    def __init__(self, repository: Path, home: Path, environment: Mapping[str, str], kept: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, repository: Path, home: Path, environment: Mapping[str, str], kept: tuple[int, ...] = ()
+    ) -> None:
         self.repository = repository
         self._kept = kept
         self._environment = {name: environment[name] for name in _PROXIES if name in environment} | {

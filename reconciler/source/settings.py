@@ -167,7 +167,9 @@ def _ref_mistake(ref: str) -> Mistake | None:
 def _path_mistake(path: str) -> Mistake | None:
     parts = path.split("/")
     if path and (".." in parts or path.startswith("/") or not _PLAIN.fullmatch(path) or ".git" in parts):
-        return Mistake("path", "must be a directory inside the repository", "write it relative to the repository's root")
+        return Mistake(
+            "path", "must be a directory inside the repository", "write it relative to the repository's root"
+        )
     return None
 
 

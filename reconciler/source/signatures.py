@@ -45,7 +45,9 @@ def verify(
             for commit in batch:
                 if (said := _fails(git, "verify-commit", [commit], access)) is not None:
                     raise RefusedError(
-                        Reason.UNSIGNED, f"commit {commit} has no signature that counts: {said or 'it is unsigned'}", _HINT
+                        Reason.UNSIGNED,
+                        f"commit {commit} has no signature that counts: {said or 'it is unsigned'}",
+                        _HINT,
                     )
 
 
@@ -60,7 +62,9 @@ def _verify_tag(git: Git, tip: Tip, access: Access) -> None:
             Reason.UNSIGNED, f"the signature of tag {name} is on a tag of another name", "sign a tag of this name"
         )
     if (said := _fails(git, "verify-tag", [tip.object], access)) is not None:
-        raise RefusedError(Reason.UNSIGNED, f"tag {name} has no signature that counts: {said or 'it is unsigned'}", _HINT)
+        raise RefusedError(
+            Reason.UNSIGNED, f"tag {name} has no signature that counts: {said or 'it is unsigned'}", _HINT
+        )
 
 
 def _fails(git: Git, verb: str, objects: list[str], access: Access) -> str | None:
