@@ -87,10 +87,12 @@ def has_unmerged(index: bytes) -> bool:
         if flags & 0x3000:
             return True
         name = at + 62 + (2 if version >= 3 and flags & 0x4000 else 0)
-        end = index.find(b"\0", name)
+        # Version 4: how much of the name before is dropped, as a number of 7 bits a byte; the rest; no padding.
+        while version == 4 and name < len(index) and index[name] & 0x80:
+            name += 1
+        end = index.find(b"\0", name + (version == 4))
         if end < 0:
             return False
-        # Version 4 has names without the beginning of the one before, and no padding.
         at = end + 1 if version == 4 else at + ((end - at + 8) & ~7)
     return False
 
