@@ -24,6 +24,7 @@ from reconciler.source.tree import is_whole, read_tree, write_tree
 
 #: However long nobody says what is in use.
 _MOST_CHECKOUTS = 50
+_BROKEN = (GitFailedError, TooMuchError, EOFError, BrokenPipeError)
 _BUSY = Refusal(Reason.NOT_NOW, "another process is fetching into the same directory", "it is tried again")
 
 
@@ -110,8 +111,8 @@ class GitSource:
                 looked up the link at that moment, and the files it found must stay. None: there is none.
         """
         order = self._by_age()
-        for index, place in enumerate(order[2:], start=2):
-            replaced = order[index - 1].stat().st_mtime
+        since = [place.stat().st_mtime for place in order]
+        for place, replaced in zip(order[2:], since[1:], strict=False):
             if oldest_start is None or replaced < oldest_start:
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -131,32 +132,23 @@ class GitSource:
             if accepted and tip.commit == accepted.commit in self._whole and self._settings.verify != "tag":
                 attempted.append(accepted)
                 return []
-            try:
-                return self._obtain(git, repository, tip, access, attempted)
-            except RefusedError as error:
-                # What git finds malformed may be the server's objects or ours. Ours can be fetched anew, once for a tip.
-                if error.refusal.reason is not Reason.UNSAFE or attempted or self._given_up == tip.object:
-                    raise
-            except (GitFailedError, TooMuchError, EOFError, BrokenPipeError):
-                pass
-            self._given_up = tip.object
-            repository.discard()
-            attempted.clear()
-            try:
-                return self._obtain(git, repository, tip, access, attempted)
-            except (GitFailedError, TooMuchError, EOFError, BrokenPipeError) as error:
-                raise RefusedError(
-                    Reason.LOCAL, f"the repository cannot be read, though fetched anew: {error}", "look at the disk"
-                ) from error
+            # The server answered. What fails from here on may be our copy, which is fetched anew, once for a tip.
+            anew = self._given_up == tip.object
+            while True:
+                try:
+                    return self._obtain(git, repository, tip, access, attempted)
+                except _BROKEN as error:
+                    if anew:
+                        raise repository.refusal_of(error) from error
+                anew, self._given_up = True, tip.object
+                repository.discard()
+                attempted.clear()
 
     def _obtain(
         self, git: Git, repository: Repository, tip: Tip, access: Access, attempted: list[Revision]
     ) -> list[str]:
         if not (self._settings.is_pinned and repository.has(tip.commit)):
-            try:
-                tip = repository.fetch(tip, access)
-            except GitFailedError as error:
-                raise repository.refusal_of(error) from error
+            tip = repository.fetch(tip, access)
         revision = repository.describe(tip.commit)
         attempted.append(revision)
         self._judge(git, repository, tip)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.source.git import Access, Git, GitFailedError, TooMuchError, plain
@@ -87,8 +88,12 @@ class Repository:
                 "--", self._settings.url, f"+{tip.name or tip.object}:{_TIP}",
                 access=access, timeout=self._settings.timeout, file_size=limit,
             )  # fmt: skip
-        except TooMuchError as error:
-            raise self._too_large() from error
+        except GitFailedError as error:
+            # What writes packs is ended at the limit, and git does not say so.
+            if any(part.stat().st_size >= limit for part in self._leftovers()):
+                self.discard()
+                raise self._too_large() from error
+            raise
         if self.size() > limit:
             self.discard()
             raise self._too_large()
@@ -137,8 +142,8 @@ class Repository:
     def discard(self) -> None:
         shutil.rmtree(self._git.repository, ignore_errors=True)
 
-    def refusal_of(self, error: GitFailedError) -> RefusedError:
-        """Why a fetch failed, though the server could be asked before."""
+    def refusal_of(self, error: Exception) -> RefusedError:
+        """Why it cannot be fetched or read, though the server answers and it was fetched anew."""
         return _why(error, Reason.UNREACHABLE, "the repository cannot be fetched")
 
     def _open(self) -> None:
@@ -147,8 +152,11 @@ class Repository:
             self.discard()
             self._git.run("init", "--quiet", "--bare", "--template=", str(place))
         # We hold the lock of the source: whoever left these is gone.
-        for leftover in [*place.glob("*.lock"), *place.glob("refs/**/*.lock"), *place.glob("objects/pack/tmp_*")]:
+        for leftover in [*place.glob("*.lock"), *place.glob("refs/**/*.lock"), *self._leftovers()]:
             leftover.unlink(missing_ok=True)
+
+    def _leftovers(self) -> list[Path]:
+        return list((self._git.repository / "objects" / "pack").glob("tmp_*"))
 
     def _id(self, name: str) -> str:
         return self._git.run("rev-parse", "--verify", "--end-of-options", name).decode("ascii").strip()
@@ -161,7 +169,7 @@ class Repository:
 
 
 def _why(error: Exception, otherwise: Reason, doing: str) -> RefusedError:
-    text = error.text if isinstance(error, GitFailedError) else "it answered too much"
+    text = "there is too much of it" if isinstance(error, TooMuchError) else str(error)
     for pattern, reason, hint in _SAID:
         if re.search(pattern, text, re.IGNORECASE):
             return RefusedError(reason, f"{doing}: {text}", hint)

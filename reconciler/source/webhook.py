@@ -105,7 +105,7 @@ def verify_webhook(
     if document is None:
         # A generic sender may have nothing to say but its signature.
         return Accepted(delivery, is_push=True) if settings.kind == "generic" else Refused(400, "the body is no JSON")
-    return Accepted(delivery, True, _repositories(document), _ref(document))
+    return Accepted(delivery, is_push=True, repositories=_repositories(document), ref=_ref(document))
 
 
 def concerns(accepted: Accepted, source: GitSettings) -> bool:
