@@ -24,6 +24,7 @@ from reconciler.source.tree import is_whole, read_tree, write_tree
 
 #: However long nobody says what is in use.
 _MOST_CHECKOUTS = 50
+_PATIENCE = 2.0
 _BROKEN = (GitFailedError, TooMuchError, EOFError, BrokenPipeError)
 _BUSY = Refusal(Reason.NOT_NOW, "another process is fetching into the same directory", "it is tried again")
 
@@ -235,14 +236,23 @@ class GitSource:
         self._checkouts.mkdir(exist_ok=True)
         lock = os.open(self._root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield None
-                return
-            yield lock
+            yield lock if _obtained(lock) else None
         finally:
             os.close(lock)
+
+
+def _obtained(lock: int) -> bool:
+    """Whether a lock was to be had. A git that outlives a process of ours that was killed has it for a moment."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def _digest(*parts: str) -> str:

@@ -38,7 +38,7 @@ class HttpServer:
                 else:
                     self._send(*self._backend(body))
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 - the name is http.server's
 
             def _backend(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
                 url = urllib.parse.urlsplit(self.path)
@@ -67,7 +67,7 @@ class HttpServer:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *words: object) -> None:
+            def log_message(self, *words: object) -> None:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)

@@ -218,7 +218,8 @@ def _hold(path: str, held, release) -> None:
         release.wait(20)
 
 
-def test_another_process_is_at_it(origin: Origin, follow: Follow) -> None:
+def test_another_process_is_at_it(origin: Origin, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.source.git_source._PATIENCE", 0.1)
     source = follow()
     source.fetch(), source.take()
     context = multiprocessing.get_context("spawn")
@@ -306,9 +307,10 @@ def test_applied_is_apart_from_accepted(origin: Origin, follow: Follow) -> None:
     assert abs(record.accepted.at - time.time()) < 60
 
 
-def test_many_fetches_leave_few_packs(origin: Origin, follow: Follow) -> None:
+def test_many_fetches_leave_few_packs(origin: Origin, follow: Follow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.source.repository._MOST_PACKS", 3)
     source = follow()
-    for number in range(24):
+    for number in range(8):
         origin.commit({"hosts/a/app.toml": f"{number}\n"})
         assert source.fetch().refusal is None
-    assert len(list(source._root.rglob("*.pack"))) <= 21
+    assert len(list(source._root.rglob("*.pack"))) <= 4
