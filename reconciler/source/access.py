@@ -13,11 +13,12 @@ from reconciler.source.interface import Reason, RefusedError
 from reconciler.source.settings import GitSettings, file_of
 
 _LARGEST_TOKEN = 16 * 1024
-# git asks a program for the login. It reads the token from a file that exists in memory only and is inherited.
+# git asks a program for the login. It reads the token from a file that exists in memory only and is inherited, and
+# answers for the one server only: a proxy on the way has git ask as well.
 _ASKPASS = """#!/bin/sh
 case $1 in
-    Username*) printf '%s\\n' "$RECONCILER_GIT_USER" ;;
-    Password*) exec cat "/proc/self/fd/$RECONCILER_GIT_TOKEN_FD" ;;
+    "Username for '$RECONCILER_GIT_SERVER': ") printf '%s\\n' "$RECONCILER_GIT_USER" ;;
+    "Password for '$RECONCILER_GIT_LOGIN': ") exec cat "/proc/self/fd/$RECONCILER_GIT_TOKEN_FD" ;;
     *) exit 1 ;;
 esac
 """
@@ -50,12 +51,16 @@ def access_to(settings: GitSettings, directory: Path, environment: Mapping[str, 
         partly.write_text(_ASKPASS)
         partly.chmod(0o700)
         partly.replace(askpass)
+    scheme, _, rest = settings.url.partition("://")
+    host = rest.partition("/")[0]
     memory = os.memfd_create("token")
     try:
         os.write(memory, token.encode() + b"\n")
         more |= {
             "GIT_ASKPASS": str(askpass),
             "RECONCILER_GIT_USER": settings.user,
+            "RECONCILER_GIT_SERVER": f"{scheme}://{host}",
+            "RECONCILER_GIT_LOGIN": f"{scheme}://{settings.user}@{host}",
             "RECONCILER_GIT_TOKEN_FD": str(memory),
         }
         yield Access(config, more, (memory,))

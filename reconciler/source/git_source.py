@@ -93,16 +93,19 @@ class GitSource:
     def take(self) -> Revision | None:
         accepted = self._accepted()
         if accepted and accepted.commit != self._linked() and (self._checkouts / accepted.commit).is_dir():
-            os.utime(self._checkouts / accepted.commit)  # in use since now: see tidy
-            partly = self._root / ".current.new"
-            partly.unlink(missing_ok=True)
-            partly.symlink_to(Path("checkouts", accepted.commit))
-            partly.replace(self._link)
+            # Where nothing can be written the old one stays, and the next fetch says so.
+            with contextlib.suppress(OSError):
+                os.utime(self._checkouts / accepted.commit)  # in use since now: see tidy
+                partly = self._root / ".current.new"
+                partly.unlink(missing_ok=True)
+                partly.symlink_to(Path("checkouts", accepted.commit))
+                partly.replace(self._link)
         return self.current()
 
     def applied(self, revision: Revision) -> None:
-        """The loop says that the engine matches this revision now."""
-        self._note(applied=Moment(revision, self._clock()))
+        """The loop says that the engine matches this revision now. Where it cannot be written down, it is forgotten."""
+        with contextlib.suppress(OSError):
+            self._note(applied=Moment(revision, self._clock()))
 
     def tidy(self, oldest_start: float | None) -> None:
         """Remove checkouts that nobody uses: not the current one, nor the one before.
@@ -113,7 +116,9 @@ class GitSource:
         """
         order = self._by_age()
         since = [place.stat().st_mtime for place in order]
-        for place, replaced in zip(order[2:], since[1:], strict=False):
+        damaged = list(self._checkouts.glob(".damaged-*"))
+        ends = [*since[1:-1], *(float(place.name.split("-")[1]) for place in damaged)]
+        for place, replaced in zip([*order[2:], *damaged], ends, strict=True):
             if oldest_start is None or replaced < oldest_start:
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -121,7 +126,7 @@ class GitSource:
         home = self._root / "home"
         home.mkdir(exist_ok=True)
         place = self._root / f"repository-{_digest(self._settings.url)}.git"
-        for other in self._root.glob("repository-*.git"):
+        for other in [*self._root.glob("repository-*.git"), *self._root.glob(".keys-*")]:
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
         git = Git(place, home, self._environment, (lock,))
@@ -161,7 +166,7 @@ class GitSource:
             write_tree(git, tree, partly)
             # One that is not whole is moved aside: containers may use it.
             if checkout.is_dir():
-                checkout.rename(self._checkouts / f".damaged-{tip.commit}-{self._clock():.0f}")
+                checkout.rename(self._checkouts / f".damaged-{time.time():.0f}-{tip.commit}")
             partly.rename(checkout)
         if not (checkout / self._settings.path).is_dir():
             raise RefusedError(

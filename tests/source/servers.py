@@ -18,7 +18,7 @@ from tests.source.origin import ENVIRONMENT, ssh_key
 class HttpServer:
     """`git http-backend` below a directory. `asked` holds every request line and Authorization header."""
 
-    def __init__(self, root: Path, login: str = "", redirect: str = "") -> None:
+    def __init__(self, root: Path, login: str = "", redirect: str = "", *, is_proxy: bool = False) -> None:
         asked = self.asked = list[tuple[str, str]]()
         self.on_request: Callable[[], None] = lambda: None
         server = self
@@ -31,7 +31,10 @@ class HttpServer:
                 shown = self.headers.get("Authorization", "")
                 asked.append((self.path, shown))
                 server.on_request()
-                if redirect:
+                if is_proxy:
+                    asked.append((self.path, self.headers.get("Proxy-Authorization", "")))
+                    self._send(407, {"Proxy-Authenticate": 'Basic realm="proxy"'}, b"")
+                elif redirect:
                     self._send(302, {"Location": redirect + self.path}, b"")
                 elif login and shown != "Basic " + base64.b64encode(login.encode()).decode():
                     self._send(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")

@@ -292,6 +292,13 @@ def test_tidy_keeps_what_containers_may_use(origin: Origin, follow: Follow) -> N
     assert kept() == [1, 2, 3, 4]
     source.tidy(None)
     assert kept() == [3, 4]
+    (source.directory / "app.toml").write_text("")
+    follow().fetch()
+    assert len(list(source._checkouts.glob(".damaged-*"))) == 1, "a container may have it mounted"
+    source.tidy(1.0)
+    assert len(list(source._checkouts.glob(".damaged-*"))) == 1
+    source.tidy(None)
+    assert not list(source._checkouts.glob(".*"))
     assert spec(source) == "4\n"
 
 

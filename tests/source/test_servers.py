@@ -1,5 +1,7 @@
 """Real servers on loopback: logins, host keys, servers that hang or send us on."""
 
+import base64
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -92,19 +94,29 @@ def test_a_redirect_gets_no_token(served: Origin, follow: Follow, token_file: Pa
         assert other.asked == []
 
 
+def test_a_proxy_gets_no_token(served: Origin, follow: Follow, token_file: Path) -> None:
+    with HttpServer(served.place, is_proxy=True) as proxy:
+        environment = {"http_proxy": proxy.url.replace("//", "//git@")}
+        refusal = follow(environment, url="http://localhost:1/app", token_file=str(token_file)).fetch().refusal
+    assert refusal.reason is Reason.UNREACHABLE
+    assert "could not read Password" in refusal.message, "git asked for the password of the proxy, and got none"
+    shown = base64.b64encode(f"git:{TOKEN}".encode()).decode()
+    assert all(shown not in header and TOKEN not in header for _, header in proxy.asked)
+
+
 def test_a_server_that_hangs(follow: Follow) -> None:
     with SilentServer() as server:
         source = follow(url=server.url, timeout=1.0)
         began = time.monotonic()
         refusal = source.fetch().refusal
         assert time.monotonic() - began < 5
+        left = list[bytes]()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                left.append((process / "cmdline").read_bytes())
+        assert not [line for line in left if server.url.encode() in line], "nothing is left running"
     assert refusal.reason is Reason.UNREACHABLE
     assert "1 s" in refusal.message
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            assert server.url.encode() not in (process / "cmdline").read_bytes(), "nothing is left running"
-        except OSError:
-            continue
 
 
 def test_ssh(served: Origin, follow: Follow, sshd: SshServer) -> None:

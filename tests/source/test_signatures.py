@@ -136,14 +136,13 @@ def test_a_kind_of_signature_that_no_key_is_named_for(
     refused(follow(environment, verify="commit", allowed_signers=str(signers)).fetch(), commit)
 
 
-def test_revoked_and_expired_openpgp_keys(origin: Origin, follow: Follow, tmp_path: Path, gpg: Gpg) -> None:
+def test_a_revoked_openpgp_key(origin: Origin, follow: Follow, tmp_path: Path, gpg: Gpg) -> None:
     origin.sign_by_gpg(gpg.home, "alice@example.test")
     commit = origin.commit({"x": "1"})
     other = tmp_path / "o"
     shutil.copytree(gpg.home, other, ignore=shutil.ignore_patterns("S.*"))
     copy = Gpg.__new__(Gpg)
     copy.home = other
-    certificate = next((other / "openpgp-revocs.d").glob("*.rev")).read_text()
     fingerprint = copy.run("--with-colons", "--list-keys", "alice@example.test").decode().split("fpr:::::::::")[1][:40]
     certificate = (other / "openpgp-revocs.d" / f"{fingerprint}.rev").read_text().replace(":-----BEGIN", "-----BEGIN")
     copy.run("--import", stdin=certificate)
