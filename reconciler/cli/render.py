@@ -140,7 +140,9 @@ def _change_text(change: Change, painter: Painter, wording: Wording) -> str:
 
 
 def _forces(forces: str) -> str:
-    return "forces replacement" if forces in ("replace", "data") else ""
+    return {"replace": "forces replacement", "data": "forces replacement", "restart": "forces a restart"}.get(
+        forces, ""
+    )
 
 
 def outcome_line(outcome: Outcome, painter: Painter) -> str:

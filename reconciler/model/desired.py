@@ -25,10 +25,14 @@ class PullPolicy(StrEnum):
 
 
 class Dependency(NamedTuple):
-    """A container that must have reached a condition first; `address` names the whole, not an instance."""
+    """A container that must have reached a condition first; `address` names the whole, not an instance.
+
+    `restart`: whoever depends on it is restarted after it was made anew or started again.
+    """
 
     address: Address
     condition: Condition
+    restart: bool = False
 
 
 class Origin(NamedTuple):
@@ -101,6 +105,7 @@ class ContainerResource(NamedTuple):
         depends_on: what must be there first, the containers whose namespaces it shares included.
         needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
+        is_job: it is there to end well, once; a container that is no job is there to run.
     """
 
     address: Address
@@ -112,6 +117,7 @@ class ContainerResource(NamedTuple):
     needs: tuple[Address, ...] = ()
     platform: str = ""
     adopt: bool = False
+    is_job: bool = False
     origin: Origin = Origin("", ())
 
 

@@ -49,7 +49,7 @@ AUTHORED = frozenset({Reason.SPEC_CHANGED, Reason.CONTENT_CHANGED, Reason.ORPHAN
 
 
 class FieldChange(NamedTuple):
-    """One differing field. `forces` is what it takes: replace, update, network, start, ...
+    """One differing field. `forces` is what it takes: replace, update, network, start, restart, ...
 
     `observed` and `desired` are canonical values; `shown` the two as a person writes them.
     """
@@ -158,6 +158,13 @@ class StopContainer(NamedTuple):
     timeout: int = 10
 
 
+class RestartContainer(NamedTuple):
+    """`timeout`: seconds before it is killed."""
+
+    container: Ref
+    timeout: int = 10
+
+
 class UnpauseContainer(NamedTuple):
     container: Ref
 
@@ -181,7 +188,7 @@ class UpdateContainer(NamedTuple):
 
 
 class WaitContainer(NamedTuple):
-    """Wait until a container has reached a condition; `timeout` in seconds."""
+    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes."""
 
     container: Ref
     condition: Condition
@@ -202,6 +209,7 @@ Action: TypeAlias = (
     | CreateContainer
     | StartContainer
     | StopContainer
+    | RestartContainer
     | UnpauseContainer
     | RenameContainer
     | RemoveContainer
@@ -297,6 +305,8 @@ def describe(action: Action) -> str:
             return f"wait until {container.name} is {condition.value}"
         case StopContainer(container, timeout):
             return f"stop container {container.name} (up to {timeout} s)"
+        case RestartContainer(container, timeout):
+            return f"restart container {container.name} (up to {timeout} s)"
         case StartContainer(container):
             return f"start container {container.name}"
         case UnpauseContainer(container):

@@ -10,6 +10,7 @@ from reconciler.model.desired import ContainerResource, Dependency, NetworkResou
 from reconciler.spec.attachments import attach
 from reconciler.spec.environment import merged_environment
 from reconciler.spec.images import Images
+from reconciler.spec.jobs import check_job, is_job
 from reconciler.spec.keys import Keys
 from reconciler.spec.mounts import resolve_mounts
 from reconciler.spec.naming import wrong_object
@@ -46,6 +47,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
     if attachment.config is not None:
         config["networks"] = attachment.config
     check_container(scope, name, config)
+    check_job(scope, name, table)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -63,6 +65,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             needs,
             table.get("platform", ""),
             table.get("adopt", around.adopt),
+            is_job(table),
             scope.origin(Kind.CONTAINER, name),
         )
         for index, engine_name in names
