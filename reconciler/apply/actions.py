@@ -204,7 +204,7 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
 def _last_lines(engine: Engine, container_id: str, state: Mapping[str, object]) -> str:
     """What a container wrote at last since it was started, on lines of its own: nobody else will look."""
     written = {"stdout": b"", "stderr": b""}
-    since = _seconds(str(state.get("StartedAt") or ""))
+    since = _just_before(str(state.get("StartedAt") or ""))
     try:
         for stream, chunk in engine.container_logs(
             container_id, follow=False, tail=str(_LAST_LINES), timestamps=False, since=since
@@ -216,11 +216,13 @@ def _last_lines(engine: Engine, container_id: str, state: Mapping[str, object]) 
     return "; it wrote at last:" + "".join(f"\n    {line[:_LONGEST_LINE]}" for line in lines) if lines else ""
 
 
-def _seconds(moment: str) -> str:
-    """A time of the engine as its log takes it: seconds since 1970, with the fraction that was written."""
-    whole, _, fraction = moment.rstrip("Z").partition(".")
+def _just_before(moment: str) -> str:
+    """A time of the engine as its log takes it, in seconds since 1970: one earlier.
+
+    A process may have written before the engine notes that it was started.
+    """
     try:
-        return f"{datetime.fromisoformat(f'{whole}+00:00').timestamp():.0f}.{fraction or 0}"
+        return f"{datetime.fromisoformat(f'{moment[:19]}+00:00').timestamp() - 1:.0f}"
     except ValueError:
         return ""
 
