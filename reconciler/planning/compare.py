@@ -12,11 +12,12 @@ from reconciler.model.ownership import hash_declared, hash_option, parse_fingerp
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Config, Value
+from reconciler.planning.contents import content_fields
 from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
 from reconciler.planning.expected import expected_container, observed_container
-from reconciler.planning.lifetime import is_done, restarts, state_field
+from reconciler.planning.lifetime import inputs_of_job, is_done, restarts, state_field
 from reconciler.planning.sharing import donors_observed
 from reconciler.planning.world import World
 
@@ -66,6 +67,9 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
         )
     gone = [name for name, network in found.items() if network is None and name not in ("host", "none")]
     fields += _dead_endpoints(container, expected, gone)
+    fields += (
+        inputs_of_job(content_fields(resource, container)) if resource.is_job else content_fields(resource, container)
+    )
     fields += restarts(world, resource, container)
     extra = (_image_field(world, resource, container), state_field(resource, container))
     fields = [*(field for field in extra if field is not None), *fields]

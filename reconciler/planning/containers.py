@@ -15,6 +15,7 @@ from reconciler.model.plan import (
     FieldChange,
     Reason,
     Ref,
+    RestartContainer,
     StartContainer,
     Step,
     Verb,
@@ -22,11 +23,13 @@ from reconciler.model.plan import (
 )
 from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
+from reconciler.planning.contents import files_of, in_place_steps, record
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
     MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
+    grace_seconds,
     recover_steps,
     ref,
     remove_steps,
@@ -174,6 +177,10 @@ def _expand(
         verb = Verb.UPDATE
         networks = _network_refs(world, resource)
         updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
+        first, last = in_place_steps(world, resource, serving, comparison.fields, grace_seconds(serving.config))
+        if any(isinstance(step.action, RestartContainer) for step in last):
+            updates = [step for step in updates if not isinstance(step.action, RestartContainer)]  # once is enough
+        updates = [*first, *updates, *last]
         if resource.is_job and recovery and serving.status == "running" and serving is objects.current:
             updates.append(wait_for_end(ref(serving)))
         # A current one that is not running yet is started before its predecessor goes.
@@ -218,7 +225,9 @@ def _blueprint(world: World, resource: ContainerResource) -> Blueprint:
         world.facts,
         donors=donor_refs(world, resource),
         networks=_network_refs(world, resource),
-        waits=[wait for item in resource.depends_on for wait in _waits(world, item)],
+        waits=tuple(Step(wait) for item in resource.depends_on for wait in _waits(world, item)),
+        files=files_of(world, resource),
+        record=record(world, resource),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.model.contents import OnChange
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import FieldChange, Reason, RestartContainer, StartContainer
@@ -20,8 +21,10 @@ def state_field(resource: ContainerResource, container: ObservedContainer) -> Fi
     if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
         return None
     seen = f"exited ({container.exit_code})" if status == "exited" else status
-    # What was created and could not be started is made anew: a second start may come up without its ports.
-    forces = "replace" if status == "dead" or (status == "created" and container.error) else "start"
+    # What was created and could not be started is made anew: a second start may come up without its ports, and nobody
+    # knows whether it was given its files.
+    untouched = status == "created" and (container.error or any(use.target for use in resource.contents))
+    forces = "replace" if status == "dead" or untouched else "start"
     reason = Reason.INTERRUPTED if status == "created" else Reason.DRIFTED
     wanted = "done" if resource.is_job else "running"
     return FieldChange("state", seen, wanted, reason, forces, shown=(seen, wanted))
@@ -31,6 +34,11 @@ def is_done(resource: ContainerResource, container: ObservedContainer) -> bool:
     """Whether a job has ended well. A predecessor may have been stopped in the middle, so it never counts."""
     ended_well = container.status == "exited" and container.exit_code == 0
     return resource.is_job and ended_well and not container.name.endswith(PREVIOUS)
+
+
+def inputs_of_job(fields: list[FieldChange]) -> list[FieldChange]:
+    """What a job is given is part of its key: nobody is there to be told of a new content, so that it runs again."""
+    return [field._replace(forces=field.forces if field.forces == OnChange.IGNORE else "replace") for field in fields]
 
 
 def has_failed(job: ObservedContainer | None) -> bool:

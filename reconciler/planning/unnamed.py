@@ -13,12 +13,14 @@ def carried_over(world: World, resource: ContainerResource, serving: ObservedCon
     """The volumes nobody named that the successor takes over, by path: those of the image, and those still declared."""
     image = world.images_by_id.get(serving.image_id)
     if image is None or image.supplies is None:
-        return dict(serving.anonymous)
+        return {path: volume for path, volume in serving.anonymous.items() if volume not in serving.holders}
     declared = resource.config.get("volumes")
     named = dict(declared) if isinstance(declared, Mapping) else {}
     wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
     wanted |= set(_supplied(resource, image))
-    return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
+    return {
+        path: volume for path, volume in serving.anonymous.items() if path in wanted and volume not in serving.holders
+    }
 
 
 def warnings(world: World) -> list[str]:
@@ -42,6 +44,7 @@ def _supplied(resource: ContainerResource, image: ObservedImage) -> list[str]:
     """Where the image has volumes and the spec mounts nothing."""
     declared, tmpfs = resource.config.get("volumes"), resource.config.get("tmpfs")
     covered = {
+        *resource.holders,
         *(declared if isinstance(declared, Mapping) else ()),
         *(tmpfs if isinstance(tmpfs, Mapping) else ()),
     }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, Dependency, NetworkResource, VolumeResource
 from reconciler.spec.attachments import attach
+from reconciler.spec.contents import Contents, holders
 from reconciler.spec.environment import merged_environment
 from reconciler.spec.images import Images
 from reconciler.spec.jobs import check_job, is_job
@@ -29,6 +30,7 @@ class Surroundings(NamedTuple):
     volumes: Mapping[str, VolumeResource]
     dependencies: Mapping[str, tuple[Dependency, ...]]
     adopt: bool
+    contents: Contents
 
 
 def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[ContainerResource]:
@@ -48,6 +50,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
         config["networks"] = attachment.config
     check_container(scope, name, config)
     check_job(scope, name, table)
+    uses = around.contents.of_container(name, table, config)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -67,6 +70,8 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             table.get("adopt", around.adopt),
             is_job(table),
             scope.origin(Kind.CONTAINER, name),
+            uses,
+            holders(uses, config),
         )
         for index, engine_name in names
     ]

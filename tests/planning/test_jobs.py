@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.plan import StartContainer, Verb, WaitContainer, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import StartContainer, Verb, WaitContainer
 from reconciler.model.report import Status
 from reconciler.planning.world import Request
 from tests.planning.stage import Stage, by_address, cut_off, only
@@ -181,6 +182,20 @@ def test_a_predecessor_stays_while_its_successor_runs(broken: Stage) -> None:
         "wait until shop-migrate-1 is completed",
         "remove container shop-migrate-1.prev",
     ]
+
+
+@pytest.mark.parametrize(("on_change", "runs_again"), [("restart", True), ("signal:SIGHUP", True), ("ignore", False)])
+def test_its_files_are_part_of_the_key(on_change: str, runs_again: bool, stage: Stage) -> None:
+    """Nobody is there to be told of a new content, so that it runs with it or not at all."""
+
+    def files(text: str) -> dict[str, Any]:
+        use = {"source": "seed", "target": "/seed.sql", "on_change": on_change}
+        return {**spec(configs=[use]), "config.seed": {"content": text}}
+
+    stage.settle(files("one"))
+    began = runs(stage)
+    stage.settle(files("two"))
+    assert (runs(stage) != began) is runs_again
 
 
 # --- restarts with a dependency ------------------------------------------------------------------------------------
