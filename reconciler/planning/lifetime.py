@@ -6,7 +6,7 @@ from reconciler.model.contents import OnChange
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import FieldChange, Reason, RestartContainer, StartContainer
-from reconciler.planning.phases import PREVIOUS, serving
+from reconciler.planning.phases import NEXT, PREVIOUS, serving
 from reconciler.planning.sharing import donors
 from reconciler.planning.world import World
 
@@ -31,9 +31,12 @@ def state_field(resource: ContainerResource, container: ObservedContainer) -> Fi
 
 
 def is_done(resource: ContainerResource, container: ObservedContainer) -> bool:
-    """Whether a job has ended well. A predecessor may have been stopped in the middle, so it never counts."""
+    """Whether a job has ended well.
+
+    Of a predecessor nobody knows whether it was stopped in the middle, and a candidate is still to run.
+    """
     ended_well = container.status == "exited" and container.exit_code == 0
-    return resource.is_job and ended_well and not container.name.endswith(PREVIOUS)
+    return resource.is_job and ended_well and not container.name.endswith((NEXT, PREVIOUS))
 
 
 def inputs_of_job(fields: list[FieldChange]) -> list[FieldChange]:
