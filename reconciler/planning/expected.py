@@ -39,6 +39,7 @@ def expected_container(
     config["expose"] = {**_mapping(config["expose"]), **dict.fromkeys(_mapping(config["ports"]), True)}
     config["memswap_limit"] = _expect_swap(declared, facts)
     config["volumes"] = _expect_mounts(declared, supplied)
+    config["runtime"] = declared.get("runtime") or facts.default_runtime
     config["networks"], config["network_mode"] = _expect_networks(resource, observed)
     for option, donor_id in donors.items():
         config[option] = f"container:{donor_id}"

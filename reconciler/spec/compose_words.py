@@ -55,9 +55,5 @@ ELSEWHERE: dict[str, dict[str, str]] = {
 #: options of a Compose service that have no row yet
 NOT_YET = frozenset(
     {
-        "annotations", "attach", "blkio_config", "cgroup", "cgroup_parent", "cpu_count", "cpu_percent", "cpu_rt_period",
-        "cpu_rt_runtime", "credential_spec", "device_cgroup_rules", "gpus", "isolation", "label_file", "mem_swappiness",
-        "models", "oom_kill_disable", "oom_score_adj", "post_start", "pre_stop", "provider", "runtime", "storage_opt",
-        "use_api_socket", "userns_mode", "uts",
-    }
+        "attach", "cpu_count", "cpu_percent", "credential_spec", "isolation", "label_file", "models", "post_start", "pre_stop", "provider", "use_api_socket", }
 )  # fmt: skip

@@ -30,6 +30,34 @@ PORT = table("Port",
     host_ip=option(str, "The address of the host; all of them when not given.", "127.0.0.1"),
     protocol=option(Literal["tcp", "udp", "sctp"], "The protocol; tcp when not given.", "udp"),
 )
+DEVICE = table("Device",
+    source=needed(str, "The device of the host, or a CDI name.", "/dev/fuse"),
+    target=option(str, "Where it is in the container; as on the host when not given.", "/dev/fuse"),
+    permissions=option(str, "Some of r, w and m; all when not given.", "rw"),
+)
+DEVICE_REQUEST = table("DeviceRequest",
+    driver=option(str, "The driver that provides them; any that can when not given.", "nvidia"),
+    count=option(TEXT_OR_INTEGER, 'How many, or "all", which is meant when neither this nor device_ids is given.', 1),
+    device_ids=option(TEXTS, "Which ones, as the driver names them.", ["0", "3"]),
+    capabilities=option(TEXTS, "What they must be capable of.", ["gpu", "utility"]),
+    options=option(MAP, "Options of the driver.", {"virtualization": "false"}),
+)
+BLKIO_WEIGHT = table("BlkioWeight",
+    path=needed(str, "The block device of the host.", "/dev/sda"),
+    weight=needed(int, "Its weight, 10 to 1000.", 400),
+)
+BLKIO_RATE = table("BlkioRate",
+    path=needed(str, "The block device of the host.", "/dev/sda"),
+    rate=needed(TEXT_OR_INTEGER, "The most in a second. Unit: bytes, or operations.", "12M"),
+)
+BLKIO = table("BlkioConfig",
+    weight=option(int, "Weight against other containers, 10 to 1000.", 300),
+    weight_device=option(list_of(BLKIO_WEIGHT), "Weights for single devices.", [{"path": "/dev/sda", "weight": 400}]),
+    device_read_bps=option(list_of(BLKIO_RATE), "Bytes read in a second.", [{"path": "/dev/sda", "rate": "12M"}]),
+    device_write_bps=option(list_of(BLKIO_RATE), "Bytes written in a second.", [{"path": "/dev/sda", "rate": "12M"}]),
+    device_read_iops=option(list_of(BLKIO_RATE), "Reads in a second.", [{"path": "/dev/sda", "rate": 120}]),
+    device_write_iops=option(list_of(BLKIO_RATE), "Writes in a second.", [{"path": "/dev/sda", "rate": 30}]),
+)
 _PROPAGATIONS = Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"]
 BIND = table("BindOptions",
     propagation=option(_PROPAGATIONS, "Whether mounts made below it are seen on the other side.", "rslave"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from reconciler.model import forms, mounts, structures
+from reconciler.model import devices, forms, mounts, structures
 from reconciler.model.forms import Form
 from reconciler.spec import long_forms
 from reconciler.spec.toml_types import MAP, TEXT_OR_INTEGER, TEXT_OR_TEXTS, TEXTS, list_of, one_of, table_of
@@ -36,7 +36,12 @@ BY_FORM: dict[Form, Any] = {
     forms.MAP: MAP,
     forms.ENVIRONMENT: MAP,
     forms.ULIMITS: table_of(one_of(integer=int, text=str, table=long_forms.ULIMIT)),
-    forms.DEVICES: TEXTS,
+    forms.RULES: TEXT_OR_TEXTS,
+    forms.MICROSECONDS: TEXT_OR_INTEGER,
+    forms.SWAPPINESS: int,
+    devices.DEVICES: list_of(one_of(text=str, table=long_forms.DEVICE)),
+    devices.REQUESTS: one_of(text=str, list=list_of(long_forms.DEVICE_REQUEST)),
+    devices.BLKIO: long_forms.BLKIO,
     forms.TMPFS: one_of(list=TEXTS, text=str, table=table_of(str)),
     forms.LOGGING: long_forms.LOGGING,
     structures.PORTS: list_of(one_of(text=str, integer=int, table=long_forms.PORT)),

@@ -2,6 +2,7 @@
 with the class of the table, and afterwards there is nothing left to do."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from reconciler.model.rows import BY_NAME, TABLE
 from tests.options import examples
 from tests.options.examples import Example
 from tests.support.engine import remove_project
-from tests.support.inprocess import Workbench
+from tests.support.inprocess import Workbench, explain
 
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
 VERBS = {
@@ -58,6 +59,11 @@ def uplink() -> str:
     return next(route[0] for route in routes if route[1] == "00000000")
 
 
+def disk() -> str:
+    """A block device, of which there is one wherever there are files."""
+    return next(f"/dev/{name}" for name in sorted(os.listdir("/sys/block")) if Path(f"/dev/{name}").is_block_device())
+
+
 def fill(text: str, bench: Workbench) -> str:
     number = int(bench.name.rpartition("-")[2], 16)
     for key, value in (
@@ -66,6 +72,7 @@ def fill(text: str, bench: Workbench) -> str:
         ("{octet}", str(20 + number % 180)),
         ("{hex}", bench.name[-4:]),
         ("{parent}", uplink()),
+        ("{disk}", disk()),
         ("{other}", f"{bench.name}:other"),
         ("{third}", f"{bench.name}:third"),
     ):
@@ -146,6 +153,10 @@ def test_container_option(name: str, bench: Workbench) -> None:
     example = Example(*(fill(part, bench) if isinstance(part, str) else part for part in examples.CONTAINER[name]))
     bench.settle(container_spec(name, None, example))
     fresh = settings(bench)
+    if not can_have(bench, container_spec(name, example.first, example), name, example):
+        assert settings(bench) == fresh, "what cannot be done changes nothing"
+        return
+    bench.settle(container_spec(name, None, example))
     before: str | None = None
     for value in (example.first, example.second, None):
         bench.write(container_spec(name, value, example))
@@ -158,6 +169,27 @@ def test_container_option(name: str, bench: Workbench) -> None:
         bench.settle()
         before = value
     assert settings(bench) == fresh, "taking it away did not bring back what a fresh container has"
+
+
+def can_have(bench: Workbench, text: str, name: str, example: Example) -> bool:
+    """Whether this engine has the option. If not, that is said: by the plan for its version, by the engine for its host."""
+    since = BY_NAME[Kind.CONTAINER][name].since
+    bench.write(text)
+    if since > bench.engine.facts().api_version:
+        change = bench.change("container.web")
+        assert change.verb is Verb.BLOCKED
+        assert f"{name} needs Engine" in change.note
+        assert f"(API {since[0]}.{since[1]})" in change.note
+        return False
+    if not example.lacks:
+        return True
+    report = bench.apply()
+    if report.is_settled:
+        return True
+    failed = next(outcome for outcome in report.outcomes if str(outcome.address) == "container.web")
+    assert failed.status in ("failed", "restored"), explain(report)
+    assert re.search(example.lacks, failed.message), failed.message
+    return False
 
 
 def same_value(name: str, before: str | None, after: str | None) -> bool:
