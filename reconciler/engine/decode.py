@@ -10,7 +10,7 @@ from reconciler.model.mounts import read_mounts
 from reconciler.model.observed import ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from reconciler.model.options import Option
 from reconciler.model.rows import CONTAINER, NETWORK, VOLUME
-from reconciler.model.scalars import declare_path
+from reconciler.model.scalars import declare_path, read_swappiness
 from reconciler.model.structures import read_endpoint
 from reconciler.model.values import Value
 
@@ -18,6 +18,8 @@ Json = Mapping[str, Any]
 
 # Read apart from the table's forms: they stand in more than one place of the answer.
 _APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt"}
+# What these read is a value too when it is 0 or false.
+_ZERO_SAYS = (forms.same, read_swappiness)
 _BUILT_IN_NETWORKS = ("host", "none")
 
 
@@ -41,7 +43,7 @@ def _read(plan: list[tuple[str, str, str, Option, Value]], answer: Json) -> dict
     config: dict[str, Value] = {}
     for section, key, name, row, empty in plan:
         api = (answer.get(section) or {}).get(key) if section else answer.get(key)
-        config[name] = row.form.read(api) if api or (api is not None and row.form.read is forms.same) else empty
+        config[name] = row.form.read(api) if api or (api is not None and row.form.read in _ZERO_SAYS) else empty
     return config
 
 

@@ -29,6 +29,7 @@ from reconciler.model.scalars import (
     declare_swap,
     declare_swappiness,
     read_restart,
+    read_swappiness,
     show_cpus,
     show_size,
     write_restart,
@@ -239,7 +240,7 @@ SIZE = Form(declare_size, lambda api: int(api or 0) or None, same, show_size)
 SWAP = Form(declare_swap, lambda api: int(api or 0) or None, same, show_size)
 SECONDS = Form(declare_seconds, same, same, lambda value: "(none)" if value is None else f'"{value}s"')
 MICROSECONDS = Form(declare_microseconds, lambda api: int(api or 0) or None, same, show_plain)
-SWAPPINESS = Form(declare_swappiness, lambda api: None if api is None or api < 0 else int(api), same, show_plain)
+SWAPPINESS = Form(declare_swappiness, read_swappiness, same, show_plain)
 CPUS = Form(declare_cpus, lambda api: int(api or 0) or None, same, show_cpus)
 CPUSET = Form(declare_cpuset, lambda api: declare_cpuset(api or ""), same, show_plain)
 PATH = Form(declare_path, lambda api: declare_path(api or ""), same, show_plain)

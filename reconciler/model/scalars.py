@@ -89,6 +89,10 @@ def declare_swappiness(raw: int) -> int | None:
     return raw if raw >= 0 else None
 
 
+def read_swappiness(api: int | None) -> int | None:
+    return None if api is None or api < 0 else int(api)
+
+
 def declare_cpus(raw: str | float) -> int | None:
     """Billionths of a processor, from a count such as 0.5."""
     try:

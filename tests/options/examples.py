@@ -6,7 +6,7 @@ from typing import NamedTuple
 class Example(NamedTuple):
     """`first` and `second` are the option's value; `also` what it cannot be without; `moves` other fields it moves.
 
-    `lacks` is what an engine says whose kernel or drivers cannot have it: then the change fails with these words.
+    `replaces`: this change of it takes more than others. `lacks` is what an engine says whose kernel or drivers cannot have it: then the change fails with these words.
     """
 
     first: str
@@ -14,6 +14,7 @@ class Example(NamedTuple):
     also: str = ""
     moves: tuple[str, ...] = ()
     lacks: str = ""
+    replaces: bool = False
 
 
 CONTAINER = {
@@ -39,20 +40,20 @@ CONTAINER = {
     "cpu_quota": Example("25000", "50000"),
     "cpuset": Example('"0"', '"0,1"'),
     "cpu_rt_period": Example("1000000", '"500ms"', lacks="(?i)real-?time"),
-    "cpu_rt_runtime": Example("950", '"1ms"', also="cpu_rt_period = 1000000", lacks="(?i)real-?time"),
+    "cpu_rt_runtime": Example("950", '"1ms"', also="cpu_rt_period = 1000000", lacks="(?i)real-?time|rt_runtime"),
     "mem_limit": Example('"64m"', "134217728", moves=("memswap_limit",)),
     "mem_reservation": Example('"32M"', '"16m"'),
     "memswap_limit": Example('"96M"', "-1", also='mem_limit = "64M"'),
     "mem_swappiness": Example("10", "0", lacks="(?i)swappiness"),
     "oom_kill_disable": Example("true", "false", also='mem_limit = "64M"', lacks="(?i)oom"),
-    "oom_score_adj": Example("500", "-10"),
+    "oom_score_adj": Example("500", "800"),
     "pids_limit": Example("50", "100"),
     "shm_size": Example('"32M"', '"1g"'),
     "ulimits": Example("{ nofile = 1024 }", "{ nofile = { soft = 512, hard = 1024 }, nproc = 100 }"),
     "devices": Example('["/dev/null:/dev/one"]', '["/dev/zero:/dev/one:r", { source = "/dev/null", permissions = "rw" }]'),
     "gpus": Example('"all"', '[{ driver = "nvidia", count = 1 }]', lacks="could not select device driver"),
     "device_cgroup_rules": Example('["c 1:3 mr"]', '["c 1:3  mr", "c 1:5 rwm"]'),
-    "blkio_config": Example('{ device_read_bps = [{ path = "{disk}", rate = "12M" }] }', '{ device_write_iops = [{ path = "{disk}", rate = 30 }], device_read_bps = [{ path = "{disk}", rate = "1g" }] }'),
+    "blkio_config": Example('{ device_read_bps = [{ path = "{disk}", rate = "12M" }] }', '{ device_write_iops = [{ path = "{disk}", rate = 30 }], device_read_bps = [{ path = "{disk}", rate = "1g" }] }', replaces=True),
     "cgroup_parent": Example('"/{project}-one"', '"/{project}-two"'),
     "storage_opt": Example('{ size = "1G" }', '{ size = "2G" }', lacks="storage-opt"),
     "read_only": Example("true", "false"),
@@ -68,7 +69,7 @@ CONTAINER = {
     "uts": Example('"host"', '"host"', moves=("hostname",)),
     "userns_mode": Example('"host"', '"host"'),
     "cgroup": Example('"private"', '"host"'),
-    "runtime": Example('"runc"', '"io.containerd.runc.v2"'),
+    "runtime": Example('"io.containerd.runc.v2"', '"io.containerd.runc.v2"'),
     "restart": Example('"unless-stopped"', '"on-failure:3"'),
     "logging": Example('{ driver = "json-file", options = { max-size = "1m" } }', '{ driver = "json-file", options = { max-size = "2m", max-file = "3" } }'),
     "container_name": Example('"{project}-one"', '"{project}-two"'),
