@@ -61,8 +61,9 @@ def decode_container(answer: Json) -> ObservedContainer:
         for name, endpoint in networks.items()
         if name not in _BUILT_IN_NETWORKS
     }
-    config["volumes"] = read_mounts(host, answer.get("Mounts") or [])
+    config["volumes"] = read_mounts(host, answer.get("Mounts") or [], (answer.get("Config") or {}).get("Volumes") or ())
     config["security_opt"] = forms.declare_security(_asked_for(host))
+    mounted = _mapping(config["volumes"])  # `Mounts` also has what comes from other containers
     health = (state.get("Health") or {}).get("Status") or ""
     return ObservedContainer(
         id=answer["Id"],
@@ -80,7 +81,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         anonymous={
             mount["Destination"]: mount["Name"]
             for mount in answer.get("Mounts") or ()
-            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64
+            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64 and mount["Destination"] in mounted
         },
         published=_published((answer.get("NetworkSettings") or {}).get("Ports") or {}),
         restart_count=int(answer.get("RestartCount") or 0),
@@ -91,6 +92,10 @@ def _asked_for(host: Json) -> list[str]:
     """The security options without `label=disable`, which the engine adds by itself to such containers."""
     adds = host.get("Privileged") or host.get("PidMode") == "host" or host.get("IpcMode") == "host"
     return [option for option in host.get("SecurityOpt") or () if not (adds and option == "label=disable")]
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _since(state: Json) -> str:

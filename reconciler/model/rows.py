@@ -36,7 +36,7 @@ from reconciler.model.forms import (
 )
 from reconciler.model.mounts import MOUNTS
 from reconciler.model.options import Cost, Option, Silent, Supplied
-from reconciler.model.structures import EXPOSE, HEALTHCHECK, IPAM, NETWORKS, PORTS
+from reconciler.model.structures import EXPOSE, HEALTHCHECK, INTERFACE_NAME, IPAM, NETWORKS, PORTS
 
 _HOST = "HostConfig."
 #: a form that writes several keys of this section, and reads the whole of it
@@ -111,7 +111,7 @@ _LIFECYCLE = (
 )
 _NETWORKING = (
     Option("ports", _HOST + "PortBindings", PORTS, default={}, summary="Published ports, [address:][host:]container[/protocol], or tables of target, published, host_ip, protocol.", example='["127.0.0.1:4000:80"]'),
-    Option("networks", "NetworkSettings.Networks", NETWORKS, _NETWORK, default={}, summary="The networks it is attached to: a list of names, or a table with aliases, ipv4_address, ipv6_address, mac_address, priority.", example='{ backend = { aliases = ["api.internal"] } }'),
+    Option("networks", "NetworkSettings.Networks", NETWORKS, _NETWORK, default={}, parts={"gw_priority": (1, 48), INTERFACE_NAME: (1, 49)}, summary="The networks it is attached to: a list of names, or a table by name: aliases, addresses, priorities, options of the driver.", example='{ backend = { aliases = ["api.internal"] } }'),
     Option("network_mode", _HOST + "NetworkMode", TEXT, summary="host, none, bridge, service:NAME or container:NAME in place of networks.", example='"host"'),
     Option("dns", _HOST + "Dns", ADDRESSES, summary="Name servers, in order.", example='["9.9.9.9"]'),
     Option("dns_search", _HOST + "DnsSearch", LIST, summary="Search domains, in order.", example='["example.test"]'),
@@ -119,7 +119,7 @@ _NETWORKING = (
     Option("extra_hosts", _HOST + "ExtraHosts", HOSTS, summary="Further host names, name:address; the address may be host-gateway.", example='["db.test:10.0.0.5"]'),
 )
 _STORAGE = (
-    Option("volumes", "Mounts", MOUNTS, default={}, parts={"subpath": (1, 45)}, summary="Mounts, source:target[:options] or tables: a volume of this project by name, a path beside the spec, or tmpfs.", example='["data:/var/lib/data", "./conf:/etc/api:ro"]'),
+    Option("volumes", "Mounts", MOUNTS, default={}, parts={"recursive=writable": (1, 44), "recursive=readonly": (1, 44), "subpath": (1, 45), "type=image": (1, 48)}, summary="Mounts, source:target[:options] or tables: a volume of this project by name, a path beside the spec, a tmpfs, or an image.", example='["data:/var/lib/data", "./conf:/etc/api:ro"]'),
     Option("tmpfs", _HOST + "Tmpfs", TMPFS, default={}, summary="Directories kept in memory, path[:options].", example='["/run:size=64m"]'),
 )
 _STEERING = (
@@ -148,6 +148,7 @@ NETWORK = (
     Option("driver_opts", "Options", MAP, default={}, silent=_ENGINE, summary="Options of the driver.", example='{ "com.docker.network.bridge.name" = "br-shop" }'),
     Option("internal", "Internal", FLAG, default=False, summary="No way out of the network, and no published ports.", example="true"),
     Option("attachable", "Attachable", FLAG, default=False, summary="Containers outside a swarm service may join (overlay networks).", example="true"),
+    Option("enable_ipv4", "EnableIPv4", TRISTATE, silent=_ENGINE, since=(1, 48), summary="Give the network IPv4 addresses, which is so when not given.", example="false"),
     Option("enable_ipv6", "EnableIPv6", FLAG, default=False, summary="Give the network IPv6 addresses as well.", example="true"),
     Option("ipam", "IPAM", IPAM, default={}, silent=_ENGINE, summary="Address management: driver, options, and config, a list of subnet, ip_range, gateway, aux_addresses.", example='{ config = [{ subnet = "10.5.0.0/24" }] }'),
     Option("labels", "Labels", MAP, default={}, summary="Labels. `reconciler.*` is reserved.", example='{ "com.example.team" = "shop" }'),

@@ -39,7 +39,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
     environment = merged_environment(scope, keys, table)
     if environment is not None:
         config["environment"] = environment
-    mounts = resolve_mounts(scope, name, table.get("volumes", []), around.volumes)
+    mounts = resolve_mounts(scope, name, table.get("volumes", []), around.volumes, around.images)
     if "volumes" in table:
         config["volumes"] = mounts.config
     attachment = attach(scope, name, table, around.networks)

@@ -33,6 +33,7 @@ _FURTHER: dict[str, type] = {
     "container.*.volumes.#.bind.create_host_path": bool,
     "container.*.volumes.#.volume.nocopy": bool,
     "container.*.networks.*.priority": int,
+    "container.*.networks.*.gw_priority": int,
     "container.*.healthcheck.retries": int,
     "container.*.healthcheck.disable": bool,
     "container.*.ulimits.*.soft": int,
