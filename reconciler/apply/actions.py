@@ -120,7 +120,11 @@ class Performer:
 
     def _create(self, action: CreateContainer, name: str) -> tuple[str, ...]:
         """Make it; one that the engine made other than it was asked to is taken away again."""
-        self._made[name], warnings = self._engine.create_container(name, encode_container(action), action.platform)
+        donors = {
+            option: Ref(ref.name, ref.id or self._made.get(ref.name, "")) for option, ref in action.donors.items()
+        }
+        body = encode_container(action._replace(donors=donors))
+        self._made[name], warnings = self._engine.create_container(name, body, action.platform)
         try:
             return refuse_dropped(warnings, action.config)
         except EngineRefusedError:

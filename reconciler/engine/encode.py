@@ -8,14 +8,14 @@ from typing import Any
 from reconciler.model.address import Kind
 from reconciler.model.mounts import bind_text, mount_body, needs_mount_api
 from reconciler.model.options import Option
-from reconciler.model.plan import CreateContainer, CreateNetwork, CreateVolume
+from reconciler.model.plan import VOLUMES_FROM, CreateContainer, CreateNetwork, CreateVolume
 from reconciler.model.rows import BY_NAME
 from reconciler.model.structures import endpoint_body
 from reconciler.model.values import Config, Value
 
 Json = dict[str, Any]
 
-_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels"}
+_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels", "volumes_from"}
 
 
 def encode_container(action: CreateContainer) -> Json:
@@ -29,8 +29,14 @@ def encode_container(action: CreateContainer) -> Json:
         section, _, _ = row.path.partition(".")
         # What inspect shows under Config stands at the top level of the body.
         _put(flat["HostConfig"] if section == "HostConfig" else flat, row, value)
-    for option, donor in action.donors.items():
-        flat["HostConfig"][rows[option].path.rpartition(".")[2]] = f"container:{donor.id or donor.name}"
+    donors = {option: donor.id or donor.name for option, donor in action.donors.items()}
+    mounted = {
+        donors.get(f"{VOLUMES_FROM}{name}", name): mode for name, mode in _mapping(config.get("volumes_from")).items()
+    }
+    if mounted:
+        flat["HostConfig"]["VolumesFrom"] = rows["volumes_from"].form.write(mounted)
+    for option in action.donors.keys() & rows.keys():
+        flat["HostConfig"][rows[option].path.rpartition(".")[2]] = f"container:{donors[option]}"
     flat["Labels"] = {**_mapping(config.get("labels")), **action.labels}
     exposed = {**_mapping(config.get("expose")), **_mapping(config.get("ports"))}
     if exposed:

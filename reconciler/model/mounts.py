@@ -192,4 +192,29 @@ def comparable_mount(mount: Mapping[str, Value]) -> dict[str, Value]:
     }
 
 
+# --- all mounts of another container ---------------------------------------------------------------------------------
+
+
+def declare_volumes_from(raw: list[str]) -> dict[str, Value]:
+    """`ro` or `rw` by donor, `service:NAME` or `container:NAME`; from `NAME[:mode]`, with or without that word."""
+    donors: dict[str, Value] = {}
+    for item in raw:
+        kind, name, mode = re.fullmatch(r"(?:(service|container):)?([^:]*)(?::(.*))?", item, re.DOTALL).groups()  # type: ignore[union-attr]
+        if not name or (mode or "rw") not in ("ro", "rw"):
+            raise ValueError(f"{item!r} does not name a container; write 'NAME', 'NAME:ro' or 'container:NAME:ro'")
+        donors[f"{kind or 'service'}:{name}"] = mode or "rw"
+    return donors
+
+
+def read_volumes_from(api: list[str] | None) -> dict[str, Value]:
+    """`ro` or `rw` by the id or name that was sent."""
+    pairs = (item.partition(":") for item in api or ())
+    return {donor: mode or "rw" for donor, _, mode in pairs}
+
+
+def write_volumes_from(value: Mapping[str, str]) -> list[str]:
+    return [f"{donor.removeprefix('container:')}:{mode}" for donor, mode in sorted(value.items())]
+
+
 MOUNTS = Form(declare_mounts, same, same, show_plain)
+VOLUMES_FROM = Form(declare_volumes_from, read_volumes_from, write_volumes_from, show_plain)

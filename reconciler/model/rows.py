@@ -34,7 +34,7 @@ from reconciler.model.forms import (
     TRISTATE,
     ULIMITS,
 )
-from reconciler.model.mounts import MOUNTS
+from reconciler.model.mounts import MOUNTS, VOLUMES_FROM
 from reconciler.model.options import Cost, Option, Silent, Supplied
 from reconciler.model.structures import EXPOSE, HEALTHCHECK, INTERFACE_NAME, IPAM, NETWORKS, PORTS
 
@@ -120,10 +120,19 @@ _NETWORKING = (
 )
 _STORAGE = (
     Option("volumes", "Mounts", MOUNTS, default={}, parts={"recursive=writable": (1, 44), "recursive=readonly": (1, 44), "subpath": (1, 45), "type=image": (1, 48)}, summary="Mounts, source:target[:options] or tables: a volume of this project by name, a path beside the spec, a tmpfs, or an image.", example='["data:/var/lib/data", "./conf:/etc/api:ro"]'),
+    Option("volumes_from", _HOST + "VolumesFrom", VOLUMES_FROM, default={}, summary="All mounts of other containers: NAME[:ro] of this project, or container:NAME[:ro].", example='["db:ro"]'),
     Option("tmpfs", _HOST + "Tmpfs", TMPFS, default={}, summary="Directories kept in memory, path[:options].", example='["/run:size=64m"]'),
 )
 _STEERING = (
     Option("env_file", cost=_NOTHING, summary="Files of NAME=value lines, below `environment`; the path is relative to the spec.", example='[".env.api"]'),
+    Option("label_file", cost=_NOTHING, summary="Files of name=value lines, below `labels`; the path is relative to the spec.", example='["labels.env"]'),
+    Option("mac_address", cost=_NOTHING, summary="A fixed MAC address on the first of its networks.", example='"02:42:ac:11:00:02"'),
+    Option("links", cost=_NOTHING, summary="Containers of this project that it finds under another name too, NAME[:ALIAS]; they are started first.", example='["db:database"]'),
+    Option("external_links", cost=_NOTHING, summary="The same for other containers of the engine, CONTAINER[:ALIAS].", example='["legacy_db:database"]'),
+    Option("deploy", cost=_NOTHING, summary="Limits, reservations, replicas and restart policy as for a swarm; they are the options of the container that mean the same.", example='{ resources = { limits = { memory = "256M" } } }'),
+    Option("profiles", cost=_NOTHING, summary="It is part of the project only while one of these is active: in [project] profiles, or in RECONCILER_PROFILES.", example='["debug"]'),
+    Option("attach", cost=_NOTHING, summary="Nothing here: whose output `docker compose up` shows.", example="false"),
+    Option("develop", cost=_NOTHING, summary="Nothing here: what `docker compose watch` does.", example='{ watch = [{ path = "./src", action = "rebuild" }] }'),
     Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed.", example='{ db = "healthy" }'),
     Option("scale", cost=_NOTHING, summary="How many instances.", unit="containers", example="2"),
     Option("pull_policy", cost=_NOTHING, summary="When an image that this project does not declare is pulled: always, missing or never.", example='"missing"'),
@@ -136,7 +145,6 @@ _UNDECLARED = tuple(
         (_HOST + "CpusetMems", CPUSET, None),
         (_HOST + "AutoRemove", FLAG, False),
         (_HOST + "PublishAllPorts", FLAG, False),
-        (_HOST + "VolumesFrom", SET, None),
         (_HOST + "Links", SET, None),
         (_HOST + "VolumeDriver", TEXT, None),
     )

@@ -24,10 +24,12 @@ _SHARED = ("network_mode", "pid", "ipc")
 def dependencies_of(scope: Scope, name: str, table: Table) -> tuple[Dependency, ...]:
     """What must be there first, sorted by name: `depends_on`, and the containers whose namespaces are shared."""
     keys: Keys = (Kind.CONTAINER.value, name)
+    depends_on = table.get("depends_on", [])
     conditions = {
         other: condition
-        for place, other, condition in _declared_dependencies(table.get("depends_on", []))
-        if _is_usable(scope, (*keys, "depends_on", place), other, condition)
+        for place, other, condition in _declared_dependencies(depends_on)
+        if not _may_be_missing(scope, depends_on, other)
+        and _is_usable(scope, (*keys, "depends_on", place), other, condition)
     }
     for option in _SHARED:
         mode = str(table.get(option, ""))
@@ -35,6 +37,14 @@ def dependencies_of(scope: Scope, name: str, table: Table) -> tuple[Dependency, 
             other = mode.removeprefix("service:")
             if _can_share(scope, (*keys, option), other):
                 conditions.setdefault(other, Condition.STARTED)
+    for at, item in enumerate(table.get("volumes_from", [])):
+        other = item.removeprefix("service:").partition(":")[0]
+        if not item.startswith("container:") and _can_share(scope, (*keys, "volumes_from", at), other):
+            conditions.setdefault(other, Condition.STARTED)
+    for at, item in enumerate(table.get("links", [])):
+        other = item.partition(":")[0]
+        if _is_usable(scope, (*keys, "links", at), other, Condition.STARTED):
+            conditions.setdefault(other, Condition.STARTED)
     return tuple(Dependency(Address(Kind.CONTAINER, other), conditions[other]) for other in sorted(conditions))
 
 
@@ -46,6 +56,12 @@ def _declared_dependencies(raw: Any) -> list[tuple[str | int, str, Condition]]:
         other: entry if isinstance(entry, str) else entry.get("condition", "started") for other, entry in raw.items()
     }
     return [(other, other, _CONDITIONS[text]) for other, text in texts.items()]
+
+
+def _may_be_missing(scope: Scope, raw: Any, other: str) -> bool:
+    """Whether it is not part of the project, and need not be (`required = false`)."""
+    entry = raw.get(other) if isinstance(raw, Mapping) else None
+    return isinstance(entry, Mapping) and entry.get("required") is False and other not in scope.tables(Kind.CONTAINER)
 
 
 def _is_usable(scope: Scope, keys: Keys, other: str, condition: Condition) -> bool:

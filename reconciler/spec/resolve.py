@@ -7,6 +7,7 @@ from reconciler.model.desired import ContainerResource, DesiredState, NetworkRes
 from reconciler.spec.consistency import check_names, is_bearable, warnings
 from reconciler.spec.containers import Surroundings, resolve_container
 from reconciler.spec.dependencies import check_cycles, dependencies_of
+from reconciler.spec.deploy import lower, not_carried_out
 from reconciler.spec.images import Images
 from reconciler.spec.naming import wrong_resource
 from reconciler.spec.places import check_addresses, check_ports
@@ -25,6 +26,7 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
             wrong = wrong_resource(name)
             if wrong:
                 scope.problems.at((kind.value, name), wrong)
+    scope = lower(scope)
     settings = scope.document.get("project", {})
     check_rollout(scope, ("project", "rollout"), settings.get("rollout", {}))
     adopt = settings.get("adopt", False)
@@ -43,7 +45,7 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     check_addresses(scope, containers)
     found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
     prune = settings.get("prune", False)
-    cautions = (*warnings(containers, networks), *_about_rollouts(scope))
+    cautions = (*warnings(containers, networks), *_about_rollouts(scope), *not_carried_out(scope))
     return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files)
 
 

@@ -26,6 +26,9 @@ _FURTHER: dict[str, type] = {
     "volume.*.adopt": bool,
     "container.*.adopt": bool,
     "container.*.scale": int,
+    "container.*.attach": bool,
+    "container.*.depends_on.*.required": bool,
+    "container.*.depends_on.*.restart": bool,
     "container.*.blkio_config.weight": int,
     "container.*.blkio_config.weight_device.#.weight": int,
     "container.*.ports.#.target": int,
@@ -48,7 +51,7 @@ _TYPES: dict[str, type] = _FURTHER | {
     if row.declared and row.form in _BY_FORM
 }
 # `*` stands for a name, `#` for a position in a list.
-_NAMED = {"ulimits", "networks"}
+_NAMED = {"ulimits", "networks", "depends_on"}
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 

@@ -41,11 +41,11 @@ INSTEAD = {
 @pytest.mark.parametrize(("kind", "row"), ROWS, ids=[f"{kind.value}.{row.name}" for kind, row in ROWS])
 def test_every_example_is_a_valid_spec(tmp_path: Path, kind: Kind, row: Option) -> None:
     (tmp_path / "api").mkdir()
-    for file in ("Dockerfile", "api/Dockerfile", ".env.api"):
+    for file in ("Dockerfile", "api/Dockerfile", ".env.api", "labels.env"):
         (tmp_path / file).touch()
     table = f"[{kind.value}.example]\n{INSTEAD.get(row.name, MINIMAL[kind])}{row.name} = {row.example}\n"
     (tmp_path / "a.toml").write_text(table + (AROUND if kind is Kind.CONTAINER else ""))
-    state = load(tmp_path, {})
+    state = load(tmp_path, {"RECONCILER_PROFILES": "debug"})
     resources = [resource for address, resource in state.resources.items() if address.name == "example"]
     assert resources
     if row.cost is not Cost.NOTHING and row.name not in ("container_name", "image"):
