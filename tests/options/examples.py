@@ -81,6 +81,7 @@ CONTAINER = {
     "dns_opt": Example('["use-vc"]', '["use-vc", "no-tld-query"]'),
     "extra_hosts": Example('["db.test:10.0.0.5"]', '{ "db.test" = "10.0.0.6", "v6.test" = "::1" }'),
     "volumes": Example('["data:/data", "./conf:/conf:ro", "/anonymous"]', '[{ type = "volume", source = "data", target = "/data", read_only = true }, { type = "tmpfs", target = "/scratch", tmpfs = { size = "1m" } }]'),
+    "volumes_from": Example('["donor:ro"]', '["donor"]'),
     "tmpfs": Example('["/scratch:size=64k"]', '["/scratch:size=128k,mode=1777", "/more"]'),
 }  # fmt: skip
 
@@ -89,6 +90,7 @@ NETWORK = {
     "driver_opts": Example('{ "com.docker.network.bridge.enable_icc" = "true" }', '{ "com.docker.network.bridge.enable_icc" = "false" }'),
     "internal": Example("true", "false"),
     "attachable": Example("true", "false"),
+    "enable_ipv4": Example("true", "false", also='enable_ipv6 = true\nipam = { config = [{ subnet = "fd00:{hex}::/64" }] }'),
     "enable_ipv6": Example("true", "false", also='ipam = { config = [{ subnet = "fd00:{hex}::/64" }] }'),
     "ipam": Example('{ config = [{ subnet = "10.{octet}.1.0/24", gateway = "10.{octet}.1.1" }] }', '{ config = [{ subnet = "10.{octet}.2.0/24", ip_range = "10.{octet}.2.128/25" }] }'),
     "labels": Example('{ team = "shop" }', '["team=web"]'),

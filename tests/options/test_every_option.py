@@ -1,9 +1,7 @@
 """Every option of the table on the real engine: add it, change it, take it away; each time the plan names exactly it,
 with the class of the table, and afterwards there is nothing left to do."""
 
-import os
 import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import docker
 import pytest
 import tomli
 
-from reconciler.engine.connect import connect
 from reconciler.model.address import Kind
 from reconciler.model.options import Cost, Silent
 from reconciler.model.ownership import foreign_labels
@@ -20,7 +17,6 @@ from reconciler.model.report import Status
 from reconciler.model.rows import BY_NAME, TABLE
 from tests.options import examples
 from tests.options.examples import Example
-from tests.support.engine import remove_project
 from tests.support.inprocess import Workbench, explain
 
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
@@ -31,16 +27,6 @@ VERBS = {
     Cost.REPLACE: {Verb.REPLACE},
     Cost.DATA: {Verb.BLOCKED},
 }
-
-
-@pytest.fixture
-def bench(engine_host: str, docker_api: docker.APIClient, tmp_path: Path) -> Iterator[Workbench]:
-    name = f"opt-{secrets.token_hex(4)}"
-    (tmp_path / "conf").mkdir()
-    engine = connect(engine_host, os.environ)
-    yield Workbench(name, tmp_path, engine)
-    engine.close()
-    remove_project(docker_api, name)
 
 
 def declared(kind: Kind) -> list[str]:
@@ -92,6 +78,9 @@ def container_spec(name: str, value: str | None, example: Example) -> str:
     lines.append(example.also)
     lines.append(f"{name} = {value}" if value is not None else "")
     lines.append("[network.side]\n[volume.data]" if name in ("networks", "volumes") else "")
+    if name == "volumes_from":
+        lines.append(f'[container.donor]\nimage = "busybox:latest"\n{LOOP}\nvolumes = ["data:/data", "/anonymous"]')
+        lines.append("[volume.data]")
     return "\n".join(line for line in lines if line) + "\n"
 
 
@@ -213,6 +202,13 @@ def test_network_option(name: str, bench: Workbench) -> None:
         lines = ["[network.side]", example.also, f"{name} = {value}" if value is not None else ""]
         return "\n".join(line for line in lines if line) + "\n"
 
+    since = BY_NAME[Kind.NETWORK][name].since
+    if since > bench.engine.facts().api_version:
+        bench.write(spec(example.first))
+        change = bench.change("network.side")
+        assert change.verb is Verb.BLOCKED
+        assert f"{name} needs Engine" in change.note
+        return
     bench.settle(spec(None))
     values = (example.first, example.second, None)
     for value in values:
