@@ -119,7 +119,7 @@ def show(row: Option, path: str, value: Value) -> str:
     key = path.rpartition(".")[2]
     if row.name == "healthcheck" and key in _DURATIONS and isinstance(value, int):
         return show_duration(value)
-    if row.name == "volumes" and key == "size" and isinstance(value, int):
+    if isinstance(value, int) and ((row.name == "volumes" and key == "size") or "_bps." in path):
         return show_size(value)
     if row.name in ("configs", "secrets") and key == "mode" and isinstance(value, int):
         return f'"{value:04o}"'
@@ -130,6 +130,8 @@ def _forces(row: Option, leaf: _Leaf) -> str:
     """What a change takes depends on the value too: a limit can be moved in place, but not taken away."""
     if row.cost is Cost.UPDATE and leaf.expected is None and not row.clears:
         return Cost.REPLACE.value
+    if row.name == "blkio_config" and leaf.keys[1] != "weight":
+        return Cost.REPLACE.value  # an update ignores limits of single devices before API 1.55
     if row.cost is Cost.NETWORK and _touches_mac(leaf):
         return Cost.REPLACE.value  # a connect ignores it before API 1.54
     return row.cost.value
