@@ -6,6 +6,7 @@ A text keeps its variables only where the spec, read beside its own `.env`, come
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from reconciler.spec.env_files import MAX_BYTES, parse_env_file
 from reconciler.spec.interpolate import InterpolationError, interpolate, with_defaults
 from reconciler.spec.paths import kind_of
 from reconciler.spec.reading import UnreadableError, read_text
+
+#: a dollar sign that Compose takes as it is; `$$` is stepped over
+_LITERAL = re.compile(r"\$\$|\$(?![A-Za-z_{$])")
 
 
 class Variables(NamedTuple):
@@ -34,7 +38,7 @@ class Variables(NamedTuple):
         if "$" not in text:
             return Text(text)
         try:
-            raw = with_defaults(text, self.values.get)
+            raw = with_defaults(_LITERAL.sub("$$", text), self.values.get)
             value = interpolate(raw, self.values.get)
         except InterpolationError as error:
             raise fail(place, str(error), error.hint) from None
