@@ -186,11 +186,21 @@ def _add_import(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser("import", help="write a spec for a Compose file", description=_IMPORT)
     command.add_argument("files", nargs="*", metavar="COMPOSE_FILE", help="the Compose file; later ones override it")
     command.add_argument(
-        "-o", "--output", default="", metavar="FILE", help="where to write; - is stdout (default: reconciler.toml beside it)"
+        "-o",
+        "--output",
+        default="",
+        metavar="FILE",
+        help="where to write; - is stdout (default: reconciler.toml beside it)",
     )
-    command.add_argument("-p", "--project", default="", metavar="NAME", help="the project's name, as for `docker compose -p`")
     command.add_argument(
-        "--profile", action="append", default=[], metavar="NAME", help="services of this profile too; * is all; may be repeated"
+        "-p", "--project", default="", metavar="NAME", help="the project's name, as for `docker compose -p`"
+    )
+    command.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="services of this profile too; * is all; may be repeated",
     )
     command.add_argument("--force", action="store_true", help="overwrite the file if it is there")
     _add_common(command, default=argparse.SUPPRESS)

@@ -110,7 +110,13 @@ def ports(value: Seq, subject: str, output: Output) -> list[Any]:
     """The entries of `ports`."""
     made: list[Any] = []
     for item, place in value.entries():
-        entry = _port(item, subject, output) if isinstance(item, Map) else Text(show_scalar(item)) if not isinstance(item, Text) else item
+        entry = (
+            _port(item, subject, output)
+            if isinstance(item, Map)
+            else Text(show_scalar(item))
+            if not isinstance(item, Text)
+            else item
+        )
         try:
             declare_ports([entry if isinstance(entry, dict) else str(entry)])
         except ValueError as error:

@@ -15,7 +15,9 @@ class Note(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.place) if self.place.file else "", self.subject, self.message) if part)
+        return ": ".join(
+            part for part in (str(self.place) if self.place.file else "", self.subject, self.message) if part
+        )
 
 
 class Section:
@@ -65,5 +67,3 @@ def flag(value: Any) -> Any:
         word = value.lower()
         return True if word in _TRUE else False if word in _FALSE else value
     return value
-
-

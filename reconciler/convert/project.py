@@ -149,9 +149,7 @@ class _Loader:
             check(document)
         return [canonical(document, around) for document in found]
 
-    def include(
-        self, entry: object, place: Place, name: str, around: Surroundings, above: tuple[str, ...]
-    ) -> Map:
+    def include(self, entry: object, place: Place, name: str, around: Surroundings, above: tuple[str, ...]) -> Map:
         """The document of an included project, with its own directory and variables."""
         table = entry if isinstance(entry, Map) else {"path": entry}
         paths = _texts(table.get("path"))
@@ -210,7 +208,9 @@ def _refuse_conflicts(own: Map, merged: Map, names: Sequence[str]) -> None:
             place = merged[section].place(name) if name in (merged.get(section) or ()) else None
             if place is not None and place.file not in names and merged[section][name] != settled(own[section][name]):
                 where = own[section].place(name)
-                raise fail(where, f"{section}.{name} is declared otherwise in {place}", "give one of the two another name")
+                raise fail(
+                    where, f"{section}.{name} is declared otherwise in {place}", "give one of the two another name"
+                )
 
 
 def _extended(loader: _Loader, document: Map, name: str, around: Surroundings) -> Map:

@@ -132,7 +132,11 @@ def _texts(service: Service, key: str, value: Any) -> Any:
 
 
 def _argv(_service: Service, _key: str, value: Any) -> Any:
-    return [Text(show_scalar(item)) if not isinstance(item, Text) else item for item in value] if isinstance(value, Seq) else value
+    return (
+        [Text(show_scalar(item)) if not isinstance(item, Text) else item for item in value]
+        if isinstance(value, Seq)
+        else value
+    )
 
 
 def _env_files(service: Service, key: str, value: Any) -> Any:
@@ -177,7 +181,11 @@ def _dependencies(service: Service, value: Any) -> Any:
         required = flag(settings.get("required")) is not False
         if name not in service.services:
             if not required:
-                service.output.note(value.place(name), service.subject("depends_on"), f"{name} is not there and not required: it is left out")
+                service.output.note(
+                    value.place(name),
+                    service.subject("depends_on"),
+                    f"{name} is not there and not required: it is left out",
+                )
                 continue
         if flag(settings.get("restart")) is True:
             table["restart"] = True
@@ -205,7 +213,9 @@ def _healthcheck(_service: Service, _key: str, value: Any) -> Any:
 def _logging(_service: Service, _key: str, value: Any) -> Any:
     made = _plain_table(value)
     if "options" in made:
-        made["options"] = {key: item if isinstance(item, Text) else Text(show_scalar(item)) for key, item in made["options"].items()}
+        made["options"] = {
+            key: item if isinstance(item, Text) else Text(show_scalar(item)) for key, item in made["options"].items()
+        }
     return made or None
 
 

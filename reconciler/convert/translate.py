@@ -125,7 +125,11 @@ def _content(kind: str, subject: str, value: Map, output: Output) -> dict[str, A
     made = {key: value[key] for key in _CONTENT if value.get(key) is not None}
     if len(made) == 1 and kind in SPEC.model_fields:
         return made
-    reason = "it comes from outside the project; give its file, environment or content here" if not made else "a spec cannot say it"
+    reason = (
+        "it comes from outside the project; give its file, environment or content here"
+        if not made
+        else "a spec cannot say it"
+    )
     output.note(value.own, subject, f"is not carried over: {reason}")
     return None
 
