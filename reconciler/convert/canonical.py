@@ -40,7 +40,7 @@ Shape = Callable[[Any, Surroundings, Place], Any]
 def _each(shape: Shape) -> Shape:
     """The shape of every value of a mapping, or entry of a list."""
 
-    def shaped(value: Any, around: Surroundings, place: Place) -> Any:
+    def shaped(value: Any, around: Surroundings, _place: Place) -> Any:
         if isinstance(value, Map):
             made = Map(value.own)
             for key, item in value.items():
@@ -123,7 +123,7 @@ def _labels(value: Any, around: Surroundings, place: Place) -> Any:
     return made
 
 
-def _names(value: Any, _around: Surroundings, place: Place) -> Any:
+def _names(value: Any, _around: Surroundings, _place: Place) -> Any:
     """A mapping by name, from a list of names."""
     if not isinstance(value, Seq):
         return value
@@ -178,7 +178,7 @@ def _mount(value: Any, around: Surroundings, place: Place) -> Any:
     return Text(f"{around.path(Text(source))}:{rest}")
 
 
-def _hosts(value: Any, _around: Surroundings, place: Place) -> Any:
+def _hosts(value: Any, _around: Surroundings, _place: Place) -> Any:
     """A list of `name=address`, from one or from a mapping."""
     if not isinstance(value, Map):
         return value
@@ -250,4 +250,5 @@ _SECTIONS: dict[str, Shape] = {
 
 def canonical(document: Map, around: Surroundings) -> Map:
     """A document with every option in the form in which it can be merged. Its structure has been checked."""
-    return _table(**_SECTIONS)(document, around, document.own)
+    made: Map = _table(**_SECTIONS)(document, around, document.own)
+    return made

@@ -80,5 +80,4 @@ def devices(value: Any) -> Any:
 
 
 def _device(item: Map) -> dict[str, Any]:
-    made = {key: number(entry) if key == "count" else entry for key, entry in item.items() if entry is not None}
-    return made
+    return {key: number(entry) if key == "count" else entry for key, entry in item.items() if entry is not None}

@@ -57,7 +57,7 @@ def _appended(base: Seq, new: Seq, key: str) -> Seq:
 
 def identity(key: str, item: Any) -> str:
     """What two entries of a list have in common when they stand for the same."""
-    if key == "volumes" or key == "devices":
+    if key in ("volumes", "devices"):
         if isinstance(item, Map):
             return str(item.get("target"))
         parts = str(item).split(":")
@@ -69,7 +69,7 @@ def identity(key: str, item: Any) -> str:
     return repr(item)
 
 
-def settled(node: Node) -> Node:
+def settled(node: Any) -> Any:
     """A value that nothing was before: what is reset is not there, what overrides is plain."""
     if isinstance(node, Override):
         return settled(node.value)

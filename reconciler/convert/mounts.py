@@ -11,7 +11,9 @@ from reconciler.model.mounts import declare_mounts
 from reconciler.model.structures import declare_ports
 from reconciler.spec.long_forms import BIND, MOUNT, PORT, TMPFS, VOLUME
 
-_WITHOUT_MEANING = frozenset({"cached", "delegated", "consistent"})
+_KNOWN = frozenset(
+    {"ro", "rw", "z", "Z", "nocopy", "shared", "slave", "private", "rshared", "rslave", "rprivate"}
+)  # fmt: skip
 _OPTIONS = {"bind": BIND, "volume": VOLUME, "tmpfs": TMPFS}
 
 
@@ -34,12 +36,12 @@ def named_volume(item: Any) -> str:
 
 
 def _short(item: Text, place: Place, subject: str, output: Output) -> Any:
-    source, mark, rest = item.partition(":")
+    source, _, rest = item.partition(":")
     target, _, options = rest.partition(":")
     words = options.split(",") if options else []
-    dropped = [word for word in words if word in _WITHOUT_MEANING]
+    dropped = [word for word in words if word not in _KNOWN]
     if dropped:
-        output.note(place, subject, f"{', '.join(dropped)} means nothing on Linux and is left out")
+        output.note(place, subject, f"{', '.join(dropped)} in {item} means nothing, as for Compose, and is left out")
         kept = ",".join(word for word in words if word not in dropped)
         item = Text(":".join(filter(None, (source, target, kept))))
     try:

@@ -136,7 +136,8 @@ class _Loader:
                     merged = _imported(merged, self.include(entry, place, name, around, above), place)
                 _refuse_conflicts(own, merged, names)
                 merged = merge(merged, own)
-        return settled(merged)
+        made: Map = settled(merged)
+        return made
 
     def documents(self, name: str, around: Surroundings, place: Place = NOWHERE) -> list[Map]:
         """The documents of a file, each checked and canonical."""
@@ -153,6 +154,7 @@ class _Loader:
         """The document of an included project, with its own directory and variables."""
         table = entry if isinstance(entry, Map) else {"path": entry}
         paths = _texts(table.get("path"))
+        own_directory = table.get("project_directory")
         if not paths:
             raise fail(place, "names no file", "write path: FILE", "include")
         base = str(Path(name).parent)
@@ -165,8 +167,8 @@ class _Loader:
             circle = " → ".join([*line[line.index(files[0]) :], files[0]])
             raise fail(place, f"files include each other: {circle}", "take one of these out", "include")
         directory = Path(files[0]).absolute().parent
-        if table.get("project_directory"):
-            directory = Path(posixpath.normpath(posixpath.join(Path(base).absolute(), table["project_directory"])))
+        if own_directory:
+            directory = Path(posixpath.normpath(posixpath.join(str(Path(base).absolute()), str(own_directory))))
         values = dict(around.variables.values)
         if table.get("env_file"):
             for path in _texts(table["env_file"]):

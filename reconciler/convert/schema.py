@@ -44,7 +44,7 @@ def check(document: Map) -> None:
     from jsonschema.exceptions import best_match
 
     plain = settled(document)
-    problems = []
+    problems: list[Problem] = []
     for error in _validator().iter_errors(plain):
         problems += _word(best_match([error]), document)
         if len(problems) > MAX_PROBLEMS:

@@ -56,9 +56,8 @@ def needed(service: Mapping[str, object]) -> list[tuple[str, str]]:
         if mode.startswith("service:"):
             found.append((key, mode.removeprefix("service:")))
     links, volumes_from = service.get("links"), service.get("volumes_from")
-    for link in links if isinstance(links, list) else ():
-        found.append(("links", str(link).partition(":")[0]))
-    for entry in volumes_from if isinstance(volumes_from, list) else ():
-        if not str(entry).startswith("container:"):
-            found.append(("volumes_from", str(entry).partition(":")[0]))
-    return found
+    found += [("links", str(link).partition(":")[0]) for link in (links if isinstance(links, list) else ())]
+    entries = [str(entry) for entry in (volumes_from if isinstance(volumes_from, list) else ())]
+    return found + [
+        ("volumes_from", entry.partition(":")[0]) for entry in entries if not entry.startswith("container:")
+    ]

@@ -95,7 +95,7 @@ def _deploy(service: Service, value: Map, made: dict[str, Any]) -> None:
             made[key] = item
 
 
-def _plain(service: Service, key: str, value: Any) -> Any:
+def _plain(_service: Service, key: str, value: Any) -> Any:
     """An option that has the same form in a spec."""
     form = _ROWS[key].form
     if form in (FLAG, TRISTATE):
@@ -175,25 +175,20 @@ def _networks(service: Service, key: str, value: Any) -> Any:
 
 def _dependencies(service: Service, value: Any) -> Any:
     made: dict[str, Any] = {}
+    subject = service.subject("depends_on")
     for name, settings in (value or {}).items():
-        settings = settings if isinstance(settings, Map) else Map()
-        table: dict[str, Any] = {"condition": _CONDITIONS.get(str(settings.get("condition") or ""), "started")}
-        required = flag(settings.get("required")) is not False
-        if name not in service.services:
-            if not required:
-                service.output.note(
-                    value.place(name),
-                    service.subject("depends_on"),
-                    f"{name} is not there and not required: it is left out",
-                )
-                continue
-        if flag(settings.get("restart")) is True:
+        said = settings if isinstance(settings, Map) else Map()
+        table: dict[str, Any] = {"condition": _CONDITIONS.get(str(said.get("condition") or ""), "started")}
+        if flag(said.get("restart")) is True:
             table["restart"] = True
-        if not required:
+        if flag(said.get("required")) is False:
             table["required"] = False
+        if name not in service.services:  # the selection has seen to it that it is not required
+            service.output.note(value.place(name), subject, f"{name} is not there and not required: it is left out")
+            continue
         for key in [key for key in table if key not in DEPENDENCY.model_fields]:
             del table[key]
-            service.output.note(value.place(name), service.subject("depends_on"), f"{name}: {key} is not carried over")
+            service.output.note(value.place(name), subject, f"{name}: {key} is not carried over")
         made[name] = table["condition"] if list(table) == ["condition"] else table
     if all(item == "started" for item in made.values()):
         return list(made) or None
@@ -237,7 +232,7 @@ def _files(_service: Service, _key: str, value: Any) -> Any:
     return made or None
 
 
-def _devices(service: Service, key: str, value: Any) -> Any:
+def _devices(_service: Service, _key: str, value: Any) -> Any:
     made = []
     for item in value:
         if isinstance(item, Map):

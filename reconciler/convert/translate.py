@@ -49,7 +49,7 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
                 raise fail(services.place(name), "has neither image nor build", "write one of them", f"services.{name}")
             output.note(services.place(name), f"services.{name}", "is left out: it is no container but a provider")
             continue
-        section = Section("container", name, _comments(project, services, name))
+        section = Section("container", name, _comments(services, name))
         section.table["image"] = image
         if name in jobs and "kind" in BY_NAME[Kind.CONTAINER]:
             section.table["kind"] = "job"
@@ -60,6 +60,8 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
             place = project.document[key].place(name)
             if name in used[key]:
                 made = _declared(kind, f"{key}.{name}", table if isinstance(table, Map) else Map(place), output)
+                if made and made.get("name") == f"{project.name}_{name}" and "external" not in made:
+                    del made["name"]
                 if made is not None and not (kind == "network" and name == "default" and not made):
                     output.sections.append(Section(kind, name))
                     output.sections[-1].table |= made
@@ -142,7 +144,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, Text | bool) else Text(show_scalar(value))
 
 
-def _comments(project: Project, services: Map, name: str) -> list[str]:
+def _comments(services: Map, name: str) -> list[str]:
     """The comments that stand right above a service."""
     place = services.place(name)
     try:

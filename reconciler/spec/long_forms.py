@@ -35,6 +35,7 @@ BIND = table("BindOptions",
     propagation=option(_PROPAGATIONS, "Whether mounts made below it are seen on the other side.", "rslave"),
     selinux=option(Literal["z", "Z"], "Relabel it for SELinux: z shared, Z private.", "z"),
     create_host_path=option(bool, "Make the directory on the host when it is missing; true when not given.", example=False),
+    format=option(Literal["raw"], "raw: values are taken as they stand, quotes and dollar signs included.", "raw"),
 )
 VOLUME = table("VolumeOptions",
     nocopy=option(bool, "Leave a new volume empty instead of copying what the image has there.", example=True),
