@@ -22,10 +22,29 @@ def import_(options: argparse.Namespace) -> int:
     from reconciler.convert.command import import_files
 
     if not options.files:
-        raise UsageError("name a Compose file\n    hint: `reconciler import compose.yaml`")
+        what = "a container" if options.running else "a Compose file"
+        raise UsageError(f"name {what}\n    hint: `reconciler import --help` has examples")
+    if options.running:
+        return _import_running(options)
     target = _target(options, Path(options.files[0]))
     directory = (target.parent if target else Path(options.files[0]).parent).absolute()
     imported = import_files(options.files, options.project, options.profile, os.environ, directory)
+    return _finish(imported, target)
+
+
+def _import_running(options: argparse.Namespace) -> int:
+    from reconciler.cli.session import open_engine
+    from reconciler.convert.command import import_running
+
+    if options.profile:
+        raise UsageError("--profile is for Compose files\n    hint: leave it out")
+    target = _target(options, Path.cwd())
+    directory = (target.parent if target else Path.cwd()).absolute()
+    engine = open_engine(options)
+    try:
+        imported = import_running(engine, options.files, options.project, os.environ, directory)
+    finally:
+        engine.close()
     return _finish(imported, target)
 
 

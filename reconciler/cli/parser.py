@@ -177,6 +177,7 @@ Write a spec for what a Compose file declares, or what containers are.
   reconciler import compose.yaml                     writes reconciler.toml beside it
   reconciler import compose.yaml --profile debug -o specs/shop.toml
   reconciler import compose.yaml -o -                prints it
+  reconciler import --running web db -o shop.toml    from containers, to be adopted
 
 Several files are merged as by `docker compose -f A -f B`. What a spec cannot say is listed on stderr.
 """
@@ -184,7 +185,9 @@ Several files are merged as by `docker compose -f A -f B`. What a spec cannot sa
 
 def _add_import(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser("import", help="write a spec for a Compose file", description=_IMPORT)
-    command.add_argument("files", nargs="*", metavar="COMPOSE_FILE", help="the Compose file; later ones override it")
+    command.add_argument(
+        "files", nargs="*", metavar="NAME", help="Compose files, later ones over earlier; with --running, containers"
+    )
     command.add_argument(
         "-o",
         "--output",
@@ -201,6 +204,9 @@ def _add_import(commands: argparse._SubParsersAction[_Parser]) -> None:
         default=[],
         metavar="NAME",
         help="services of this profile too; * is all; may be repeated",
+    )
+    command.add_argument(
+        "--running", action="store_true", help="the names are those of containers on the engine, not of Compose files"
     )
     command.add_argument("--force", action="store_true", help="overwrite the file if it is there")
     _add_common(command, default=argparse.SUPPRESS)

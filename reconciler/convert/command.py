@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.convert.output import Note
+from reconciler.convert.output import Note, Output
 from reconciler.convert.project import Project, files_of, load_project
 from reconciler.convert.toml import write
 from reconciler.convert.translate import translate
-from reconciler.errors import SpecError
+from reconciler.engine.interface import Engine
+from reconciler.errors import SpecError, UsageError
 from reconciler.spec.load import load
+from reconciler.spec.naming import wrong_project
 
 #: what a build or `env_file` may lack until somebody puts it there
 _MISSING = re.compile(r": there is no (file|directory) |: the file .* cannot be read")
@@ -57,6 +59,35 @@ def import_files(
     problems = _problems(text, directory, environment)
     broken = any(not _MISSING.search(problem) for problem in problems)
     return Imported(text, project.name, project.files, sorted(output.notes), problems, broken)
+
+
+def import_running(
+    engine: Engine, names: Sequence[str], project: str, environment: Mapping[str, str], directory: Path
+) -> Imported:
+    """The spec that adopts some containers of an engine, to be written into a directory.
+
+    Raises:
+        UsageError: there is no such container, or it is managed already; EngineError: it cannot be asked.
+    """
+    from reconciler.convert.running import Running, choose, translate_running
+    from reconciler.engine.observe import observe
+
+    state = observe(engine, "", frozenset(names))
+    project, chosen = choose(state, names, project, directory.name)
+    if wrong_project(project):
+        raise UsageError(f"the project has no name\n    hint: {wrong_project(project)}; give one with -p")
+    running = Running(chosen, project, state, Output([], [], []))
+    translate_running(running)
+    listed = ", ".join(container.name for container in chosen.values())
+    running.output.head.extend(
+        (
+            f"Made by `reconciler import --running` from {listed}.",
+            "The first apply makes these containers anew, as they are, with labels that say whose they are.",
+        )
+    )
+    text = write(running.output)
+    problems = _problems(text, directory, environment)
+    return Imported(text, project, (), sorted(running.output.notes), problems, bool(problems))
 
 
 def _head(project: Project) -> list[str]:

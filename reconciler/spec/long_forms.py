@@ -35,7 +35,6 @@ BIND = table("BindOptions",
     propagation=option(_PROPAGATIONS, "Whether mounts made below it are seen on the other side.", "rslave"),
     selinux=option(Literal["z", "Z"], "Relabel it for SELinux: z shared, Z private.", "z"),
     create_host_path=option(bool, "Make the directory on the host when it is missing; true when not given.", example=False),
-    format=option(Literal["raw"], "raw: values are taken as they stand, quotes and dollar signs included.", "raw"),
 )
 VOLUME = table("VolumeOptions",
     nocopy=option(bool, "Leave a new volume empty instead of copying what the image has there.", example=True),
@@ -93,6 +92,7 @@ DEPENDENCY = table("Dependency",
 ENV_FILE = table("EnvFile",
     path=needed(str, "The file, relative to the spec.", ".env.api"),
     required=option(bool, "Whether it is a mistake when the file is missing; true when not given.", example=False),
+    format=option(Literal["raw"], "raw: values are taken as they stand, quotes and dollar signs included.", "raw"),
 )
 _ON_CHANGE = option(str, "What a new content means: replace (when not given), restart, signal:NAME or ignore.", "signal:SIGHUP")
 FILE = table("File",
