@@ -227,22 +227,13 @@ _SERVICE = {
     "tmpfs": _list,
     "volumes": _each(_mount),
 }
-_BIND_OPTIONS = re.compile(r"(?:^|,)r?bind(?:,|$)")
-
-
-def _volume(value: Any, around: Surroundings, place: Place) -> Any:
-    made = _table(labels=_labels, driver_opts=_pairs)(value, around, place)
-    options = made.get("driver_opts") if isinstance(made, Map) else None
-    if isinstance(options, Map) and _BIND_OPTIONS.search(str(options.get("o") or "")) and options.get("device"):
-        options["device"] = around.path(options["device"])
-    return made
 
 
 _FILE = _table(file=_path, labels=_labels)
 _SECTIONS: dict[str, Shape] = {
     "services": _each(_table(**_SERVICE)),
     "networks": _each(_table(labels=_labels, driver_opts=_pairs)),
-    "volumes": _each(_volume),
+    "volumes": _each(_table(labels=_labels, driver_opts=_pairs)),
     "configs": _each(_FILE),
     "secrets": _each(_FILE),
 }

@@ -79,7 +79,7 @@ def load_project(names: Sequence[str], name: str, environment: Mapping[str, str]
     values = with_dotenv(environment, directory)
     project = _project_name(names, name, values, directory)
     of_spec = values if directory == spec else with_dotenv(environment, spec)
-    variables = Variables({**values, "COMPOSE_PROJECT_NAME": project}, of_spec)
+    variables = Variables({**values, "COMPOSE_PROJECT_NAME": project}, of_spec, {})
     loader = _Loader(spec)
     document = loader.files(names, Surroundings(variables, directory, spec))
     return Project(project, document, variables, directory, spec, tuple(loader.read))
@@ -92,7 +92,7 @@ def _project_name(names: Sequence[str], given: str, values: Mapping[str, str], d
             if wrong:
                 raise UsageError(f"{source}: {wrong}\n    hint: write {default_project(name) or 'another name'}")
             return name
-    variables = Variables(values, values)
+    variables = Variables(values, values, {})
     for file in reversed(names):
         text = _read(file, NOWHERE)
         for document in reversed(read_documents(file, text, lambda text, _: Text(text))) if "name:" in text else ():

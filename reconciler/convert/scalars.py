@@ -54,15 +54,14 @@ def show_scalar(value: object) -> str:
 
 
 def _show_float(value: float) -> str:
-    """As Go prints it: the shortest digits, an exponent only below 1e-4 and from 1e21 on."""
+    """As Go prints it: the shortest digits, an exponent below 1e-4 and from 1e6 on."""
     if math.isinf(value) or math.isnan(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    digits = repr(value)
-    mantissa, _, exponent = digits.partition("e")
-    if not value or 1e-4 <= abs(value) < 1e21:
-        from decimal import Decimal
+    if not value or 1e-4 <= abs(value) < 1e6:
+        return repr(value).removesuffix(".0")
+    from decimal import Decimal
 
-        text = f"{Decimal(digits):f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    number = int(exponent)
-    return f"{mantissa.removesuffix('.0')}e{'-' if number < 0 else '+'}{abs(number):02d}"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    number = int(exponent) + len(digits) - 1
+    mantissa = "".join(map(str, digits[:1])) + ("." if digits[1:] else "") + "".join(map(str, digits[1:]))
+    return f"{'-' * sign}{mantissa}e{'-' if number < 0 else '+'}{abs(number):02d}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from reconciler.convert.deploy import amount, deploy, devices
+from reconciler.convert.documents import fail
 from reconciler.convert.mounts import mounts, ports
 from reconciler.convert.output import Output, flag, number
 from reconciler.convert.scalars import show_scalar
 from reconciler.convert.values import Map, Seq, Text
+from reconciler.convert.words import split_words
 from reconciler.model.address import Kind
 from reconciler.model.forms import CPUS, FLAG, INTEGER, PIDS, SIZE, SWAP, TRISTATE
 from reconciler.model.rows import BY_NAME
@@ -41,12 +44,13 @@ _CONDITIONS = {
 
 
 class Service(NamedTuple):
-    """A service while it is translated."""
+    """A service while it is translated; `lost` are the configs and secrets that the spec will not have."""
 
     name: str
     value: Map
     output: Output
     services: Map
+    lost: frozenset[tuple[str, str]] = frozenset()
 
     def note(self, key: str, message: str) -> None:
         self.output.note(self.value.place(key), f"services.{self.name}.{key}", message)
@@ -131,7 +135,18 @@ def _texts(service: Service, key: str, value: Any) -> Any:
     return made or None
 
 
-def _argv(_service: Service, _key: str, value: Any) -> Any:
+def _argv(service: Service, key: str, value: Any) -> Any:
+    """The words; a text stays one where a spec splits it as Compose does."""
+    if isinstance(value, Text):
+        try:
+            words = split_words(value)
+        except ValueError as error:
+            raise fail(service.value.place(key), f"{value!r}: {error}", "write a list", service.subject(key)) from None
+        try:
+            is_same = shlex.split(value) == words
+        except ValueError:
+            is_same = False
+        return value if is_same and words else [Text(word) for word in words]
     return (
         [Text(show_scalar(item)) if not isinstance(item, Text) else item for item in value]
         if isinstance(value, Seq)
@@ -221,10 +236,13 @@ def _ulimits(_service: Service, _key: str, value: Any) -> Any:
     } or None
 
 
-def _files(_service: Service, _key: str, value: Any) -> Any:
+def _files(service: Service, key: str, value: Any) -> Any:
     """Uses of configs and secrets."""
     made = []
-    for item in value:
+    for item, place in value.entries():
+        if (key, str(item.get("source"))) in service.lost:
+            service.output.note(place, service.subject(key), f"{item['source']} is not carried over")
+            continue
         table = {key: entry for key, entry in item.items() if entry is not None and not key.startswith("x-")}
         if isinstance(table.get("mode"), int):
             table["mode"] = f"{table['mode']:04o}"

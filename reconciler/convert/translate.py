@@ -16,7 +16,6 @@ from reconciler.convert.services import Service, container
 from reconciler.convert.values import Map, Seq, Text
 from reconciler.model.address import Kind
 from reconciler.model.rows import BY_NAME
-from reconciler.spec.documents import SPEC
 from reconciler.spec.problems import nearest
 
 _CONTENT = ("file", "environment", "content")
@@ -38,7 +37,10 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
             place = project.document["services"].place(name)
             output.note(place, f"services.{name}", f"is left out: of the profile {', '.join(service['profiles'])}")
     used = _used(project, services)
+    for name, place in project.variables.unset.items():
+        output.note(place, name, "is set nowhere: Compose takes an empty text for it, and so does the spec")
     images = Images(services, project.name, output)
+    lost = _lost(project, used, output)
     jobs = _jobs(services)
     for name, service in services.items():
         if name in images.sections:
@@ -53,11 +55,14 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
         section.table["image"] = image
         if name in jobs and "kind" in BY_NAME[Kind.CONTAINER]:
             section.table["kind"] = "job"
-        section.table |= container(Service(name, service, output, services))
+        section.table |= container(Service(name, service, output, services, lost))
+        section.comments += _left_out(output, name)
         output.sections.append(section)
     for kind, key in (("network", "networks"), ("volume", "volumes"), ("config", "configs"), ("secret", "secrets")):
         for name, table in (project.document.get(key) or {}).items():
             place = project.document[key].place(name)
+            if (key, name) in lost:
+                continue
             if name in used[key]:
                 made = _declared(kind, f"{key}.{name}", table if isinstance(table, Map) else Map(place), output)
                 if made and made.get("name") == f"{project.name}_{name}" and "external" not in made:
@@ -103,10 +108,32 @@ def _used(project: Project, services: Map) -> dict[str, set[str]]:
     return used
 
 
+def _lost(project: Project, used: dict[str, set[str]], output: Output) -> frozenset[tuple[str, str]]:
+    """Configs and secrets whose content is not the project's."""
+    lost = set()
+    for key in ("configs", "secrets"):
+        for name in sorted(used[key]):
+            value: Map = project.document[key][name] or Map()
+            if not any(value.get(source) is not None for source in _CONTENT):
+                message = (
+                    "is not carried over: it comes from outside the project; give its file, environment or content"
+                )
+                output.note(project.document[key].place(name), f"{key}.{name}", message)
+                lost.add((key, name))
+    return frozenset(lost)
+
+
+def _left_out(output: Output, service: str) -> list[str]:
+    """What a person should see beside the container: the options that are not carried over."""
+    prefix = f"services.{service}."
+    found = [note for note in output.notes if note.subject.startswith(prefix) and "is not carried over" in note.message]
+    return [f"{note.subject.removeprefix(prefix)} {note.message}" for note in found]
+
+
 def _declared(kind: str, subject: str, value: Map, output: Output) -> dict[str, Any] | None:
     """The table of a network, volume, config or secret."""
     if kind in ("config", "secret"):
-        return _content(kind, subject, value, output)
+        return {key: value[key] for key in _CONTENT if value.get(key) is not None}
     external = value.get("external")
     if isinstance(external, Map) or flag(external) is True:
         name = external.get("name") if isinstance(external, Map) else value.get("name")
@@ -121,19 +148,6 @@ def _declared(kind: str, subject: str, value: Map, output: Output) -> dict[str, 
             continue
         made[key] = flag(item) if key in ("internal", "attachable", "enable_ipv6", "enable_ipv4") else _plain(item)
     return {key: item for key, item in made.items() if item not in ({}, [])}
-
-
-def _content(kind: str, subject: str, value: Map, output: Output) -> dict[str, Any] | None:
-    made = {key: value[key] for key in _CONTENT if value.get(key) is not None}
-    if len(made) == 1 and kind in SPEC.model_fields:
-        return made
-    reason = (
-        "it comes from outside the project; give its file, environment or content here"
-        if not made
-        else "a spec cannot say it"
-    )
-    output.note(value.own, subject, f"is not carried over: {reason}")
-    return None
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ from reconciler.convert.documents import fail
 from reconciler.convert.values import NOWHERE, Place, Text
 from reconciler.errors import Problem, SpecError
 from reconciler.spec.env_files import MAX_BYTES, parse_env_file
-from reconciler.spec.interpolate import InterpolationError, interpolate, with_defaults
+from reconciler.spec.interpolate import InterpolationError, interpolate, unset_in, with_defaults
 from reconciler.spec.paths import kind_of
 from reconciler.spec.reading import UnreadableError, read_text
 
@@ -24,10 +24,11 @@ _LITERAL = re.compile(r"\$\$|\$(?![A-Za-z_{$])")
 
 
 class Variables(NamedTuple):
-    """What one Compose file sees, and what the spec will see."""
+    """What one Compose file sees, and what the spec will see; `unset` collects what is referred to and set nowhere."""
 
     values: Mapping[str, str]
     of_spec: Mapping[str, str]
+    unset: dict[str, Place]
 
     def text(self, text: str, place: Place) -> Text:
         """The text with its references replaced.
@@ -38,6 +39,8 @@ class Variables(NamedTuple):
         if "$" not in text:
             return Text(text)
         try:
+            for name in unset_in(_LITERAL.sub("$$", text), self.values.get):
+                self.unset.setdefault(name, place)
             raw = with_defaults(_LITERAL.sub("$$", text), self.values.get)
             value = interpolate(raw, self.values.get)
         except InterpolationError as error:

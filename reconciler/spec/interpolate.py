@@ -65,6 +65,19 @@ def with_defaults(text: str, lookup: Lookup) -> str:
     return _render(_parse(text, 0, 0)[0], lookup)
 
 
+def unset_in(text: str, lookup: Lookup) -> list[str]:
+    """The unset variables that a text refers to without saying what then."""
+    found: list[str] = []
+
+    def note(name: str) -> str | None:
+        value = lookup(name)
+        found.extend([name] if value is None else [])
+        return value
+
+    with_defaults(text, note)
+    return found
+
+
 def _render(parts: list[str | _Reference], lookup: Lookup) -> str:
     """The text of parsed parts again."""
     pieces = []
