@@ -126,14 +126,16 @@ class _Loader:
         self.spec = spec
         self.read: list[str] = []
 
-    def files(self, names: Sequence[str], around: Surroundings, above: tuple[str, ...] = ()) -> Map:
-        """The merged document of some files; `above` are the files that include them, outermost first."""
+    def files(
+        self, names: Sequence[str], around: Surroundings, above: tuple[str, ...] = (), place: Place = NOWHERE
+    ) -> Map:
+        """The merged document of some files; `above` are the files that include them (at `place`), outermost first."""
         merged = Map()
         for name in names:
-            for document in self.documents(name, around):
+            for document in self.documents(name, around, place):
                 own = _extended(self, document, name, around)
-                for entry, place in _includes(own):
-                    merged = _imported(merged, self.include(entry, place, name, around, above), place)
+                for entry, where in _includes(own):
+                    merged = _imported(merged, self.include(entry, where, name, around, above), where)
                 _refuse_conflicts(own, merged, names)
                 merged = merge(merged, own)
         made: Map = settled(merged)
@@ -176,7 +178,7 @@ class _Loader:
         else:
             values = with_dotenv(values, directory)
         variables = around.variables._replace(values=values)
-        return self.files(files, Surroundings(variables, directory, self.spec), line)
+        return self.files(files, Surroundings(variables, directory, self.spec), line, place)
 
 
 def _texts(value: object) -> list[str]:

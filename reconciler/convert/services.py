@@ -35,7 +35,7 @@ WITHOUT_MEANING = {
     "pull_refresh_after": "is not carried over: an image is pulled always, when it is missing, or never",
     "use_api_socket": "is not carried over: mount /var/run/docker.sock where it is meant",
 }
-_ELSEWHERE = frozenset({"build", "image", "extends", "profiles", "deploy", "depends_on", "scale", "label_file"})
+_ELSEWHERE = frozenset({"build", "image", "extends", "profiles", "deploy", "depends_on", "scale"})
 _CONDITIONS = {
     "service_started": "started",
     "service_healthy": "healthy",
