@@ -9,7 +9,7 @@ from reconciler.errors import Problem
 from reconciler.model.address import Kind
 from reconciler.model.forms import ENVIRONMENT
 from reconciler.model.values import Value
-from reconciler.spec.env_files import MAX_BYTES, parse_env_file
+from reconciler.spec.env_files import MAX_BYTES, parse_env_file, parse_raw_file
 from reconciler.spec.keys import Keys
 from reconciler.spec.paths import absolute, kind_of
 from reconciler.spec.reading import UnreadableError, read_text
@@ -85,7 +85,8 @@ def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:
     except UnreadableError as error:
         scope.problems.at(keys, f"the file {shown} {error}", error.hint)
         return {}
-    variables, mistakes = parse_env_file(text, scope.environment.get)
+    parse = parse_raw_file if entry.get("format") == "raw" else parse_env_file
+    variables, mistakes = parse(text, scope.environment.get)
     for mistake in mistakes:
         scope.problems.add(Problem(shown, mistake.line, 0, "", mistake.message, mistake.hint))
     return variables

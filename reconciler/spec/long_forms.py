@@ -186,6 +186,7 @@ DEPLOY = table("Deploy",
 ENV_FILE = table("EnvFile",
     path=needed(str, "The file, relative to the spec.", ".env.api"),
     required=option(bool, "Whether it is a mistake when the file is missing; true when not given.", example=False),
+    format=option(Literal["raw"], "raw: values are taken as they stand, quotes and dollar signs included.", "raw"),
 )
 _ON_CHANGE = option(str, "What a new content means: replace (when not given), restart, signal:NAME or ignore.", "signal:SIGHUP")
 FILE = table("File",
