@@ -45,6 +45,7 @@ class DockerEngine:
         self._environment = environment
         self._lock = threading.RLock()
         self._spoken: tuple[int, int] | None = None
+        self._is_podman = False
         self._facts: EngineFacts | None = None
         self._writes = Writes(self._wire, lambda: self._version)
         self._made: Sdk | None = None
@@ -57,7 +58,9 @@ class DockerEngine:
     def facts(self) -> EngineFacts:
         spoken = self._negotiated()
         if self._facts is None:
-            self._facts = read_facts(self._get("ask what the engine is", "/info"), spoken)
+            self._facts = read_facts(self._get("ask what the engine is", "/info"), spoken)._replace(
+                is_podman=self._is_podman
+            )
         return self._facts
 
     def list_containers(self) -> list[Json]:
@@ -66,7 +69,7 @@ class DockerEngine:
     def inspect_containers(self, ids: Sequence[str]) -> list[Json]:
         paths = [f"/v{self._version}/containers/{quote(name, safe='')}/json" for name in ids]
         found = []
-        for name, (status, body, _) in zip(ids, self._wire.get_many(paths), strict=True):
+        for name, (status, body, *_) in zip(ids, self._wire.get_many(paths), strict=True):
             doing = f"inspect container {name[:12]}"
             if status >= 400 and status != 404:
                 raise refused(doing, status, message_of(body))
@@ -81,7 +84,7 @@ class DockerEngine:
         return list(self._get("list the volumes", "/volumes").get("Volumes") or [])
 
     def list_images(self) -> list[Json]:
-        return self._list("list the images", "/images/json?digests=1")
+        return self._list("list the images", "/images/json")
 
     def inspect_image(self, reference: str) -> Json:
         split_reference(reference)
@@ -253,7 +256,7 @@ class DockerEngine:
         headers: Sequence[tuple[str, str]] = (),
         expected: type = dict,
     ) -> Any:
-        status, body, _ = self._wire.get(f"/v{self._version}{path}", headers)
+        status, body, *_ = self._wire.get(f"/v{self._version}{path}", headers)
         if status >= 400:
             raise refused(doing, status, message_of(body))
         answer = json_object(body, doing)
@@ -266,7 +269,7 @@ class DockerEngine:
             if self._spoken is None:
                 # Not /version, for which the engine runs three programs to ask them for theirs.
                 answer = self._wire.get("/_ping")
-                self._spoken = negotiate(answer.api_version)
+                self._spoken, self._is_podman = negotiate(answer.api_version), answer.is_podman
                 if self._spoken is None:
                     said = f"status {answer.status}: {message_of(answer.body)[:80]}"
                     raise no_engine(str(self._endpoint), f"its answer to /_ping tells no version of the API ({said})")

@@ -15,7 +15,7 @@ from reconciler.model.values import Config, Value
 from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
-from reconciler.planning.expected import expected_container, observed_container
+from reconciler.planning.expected import expected_container, observed_container, unreadable
 from reconciler.planning.phases import PREVIOUS
 from reconciler.planning.sharing import donors_observed
 from reconciler.planning.world import World
@@ -53,7 +53,9 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
         resource.config.get("volumes")
     ):
         _forget_former_volumes(expected, observed)
-    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
+    fields = diff_config(
+        Kind.CONTAINER, expected, observed, declared_options(resource), made_from, unreadable(world.facts)
+    )
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
         fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]

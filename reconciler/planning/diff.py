@@ -35,7 +35,12 @@ class _Leaf(NamedTuple):
 
 
 def diff_config(
-    kind: Kind, expected: Config, observed: Config, declared: Config, made_from: Fingerprint
+    kind: Kind,
+    expected: Config,
+    observed: Config,
+    declared: Config,
+    made_from: Fingerprint,
+    unreadable: frozenset[str] = frozenset(),
 ) -> list[FieldChange]:
     """Every difference, in the order of the table.
 
@@ -43,11 +48,14 @@ def diff_config(
         expected, observed: whole configs.
         declared: what the spec says; options whose default cannot be read are compared only as far as declared.
         made_from: the object's labels, which tell what the spec's author changed from what drifted.
+        unreadable: further options whose default cannot be read, on this engine.
     """
     changes: list[FieldChange] = []
     differing = [name for name, after in expected.items() if observed.get(name) != after and name != "image"]
     for name in sorted(differing, key=_ORDER[kind].__getitem__):
         row, before, after = BY_NAME[kind][name], observed.get(name), expected[name]
+        if name in unreadable:
+            row = row._replace(silent=Silent.ENGINE)
         leaves = _leaves_of(row, before, after, declared, made_from)
         changes += [_field_change(row, leaf, declared, observed, made_from) for leaf in leaves]
     return _without_followers(changes, declared)

@@ -14,6 +14,20 @@ from reconciler.model.rows import BY_NAME, CONTAINER
 from reconciler.model.values import Config, Value
 
 _DEFAULTS: dict[str, Value] = {row.name: row.default for row in CONTAINER if row.path}
+#: what Podman fills in where nobody said anything, and does not tell apart from what was said
+_PODMAN_FILLS = frozenset(
+    {
+        "cpu_period",
+        "cpu_quota",
+        "cpus",
+        "environment",
+        "expose",
+        "pids_limit",
+        "stop_grace_period",
+        "stop_signal",
+        "working_dir",
+    }
+)
 _FROM_IMAGE = frozenset(row.name for row in CONTAINER if row.image is not Supplied.NO)
 _MERGED = frozenset(row.name for row in CONTAINER if row.image is Supplied.MERGES)
 
@@ -43,6 +57,11 @@ def expected_container(
     for option, donor_id in donors.items():
         config[option] = f"container:{donor_id}"
     return config
+
+
+def unreadable(facts: EngineFacts) -> frozenset[str]:
+    """Options whose defaults cannot be read on this engine, beside those of the table: compared as far as declared."""
+    return _PODMAN_FILLS if facts.is_podman else frozenset()
 
 
 def _layered(declared: Config, supplied: Config) -> dict[str, Value]:
