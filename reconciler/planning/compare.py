@@ -47,7 +47,7 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
     found = {name: world.network(name) for name in container.network_ids}
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
-    observed = observed_container(container, expected, network_ids)
+    observed = observed_container(container, expected, network_ids, world.facts)
     _leave_to_networks(world, expected, observed)
     if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")

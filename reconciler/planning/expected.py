@@ -20,7 +20,6 @@ _PODMAN_FILLS = frozenset(
         "cpu_period",
         "cpu_quota",
         "cpus",
-        "environment",
         "expose",
         "pids_limit",
         "stop_grace_period",
@@ -28,6 +27,8 @@ _PODMAN_FILLS = frozenset(
         "working_dir",
     }
 )
+#: and the variables that it adds to the environment at creation or at the first start
+_PODMAN_VARIABLES = frozenset({"HOME", "HOSTNAME", "TERM", "container"})
 _FROM_IMAGE = frozenset(row.name for row in CONTAINER if row.image is not Supplied.NO)
 _MERGED = frozenset(row.name for row in CONTAINER if row.image is Supplied.MERGES)
 
@@ -122,7 +123,7 @@ def _expect_networks(resource: ContainerResource, observed: ObservedContainer) -
 
 
 def observed_container(
-    observed: ObservedContainer, expected: Config, network_ids: Mapping[str, str]
+    observed: ObservedContainer, expected: Config, network_ids: Mapping[str, str], facts: EngineFacts
 ) -> dict[str, Value]:
     """The observed config with what says nothing taken out, so that it can be compared.
 
@@ -131,6 +132,10 @@ def observed_container(
     """
     config = dict(observed.config or {})
     config["labels"] = foreign_labels(_mapping(config.get("labels")))
+    if facts.is_podman:
+        wanted_too = _mapping(expected.get("environment"))
+        given = _mapping(config.get("environment")).items()
+        config["environment"] = {k: v for k, v in given if k in wanted_too or k not in _PODMAN_VARIABLES}
     config["volumes"] = {
         target: comparable_mount(_mapping(mount)) for target, mount in _mapping(config.get("volumes")).items()
     }
