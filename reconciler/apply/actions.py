@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Event
 from typing import assert_never
 
+from reconciler.apply.delivery import deliver
 from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
 from reconciler.engine.interface import Engine, Progress
 from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
@@ -18,14 +20,19 @@ from reconciler.model.plan import (
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DeliverFiles,
     Disconnect,
+    OnContainer,
     PullImage,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
     TagImage,
@@ -74,6 +81,9 @@ class Performer:
                 engine.create_volume(encode_volume(action))
             case RemoveVolume(name):
                 engine.remove_volume(name)
+            case RemoveHolder(volume):
+                with suppress(NotFoundError):
+                    engine.remove_volume(volume)
             case RemoveNetwork(network):
                 engine.remove_network(self._id(network))
             case Connect(network, container, endpoint):
@@ -84,22 +94,18 @@ class Performer:
                 return self._perform_on_container(action)
         return ()
 
-    def _perform_on_container(
-        self,
-        action: CreateContainer
-        | StartContainer
-        | StopContainer
-        | UnpauseContainer
-        | RenameContainer
-        | RemoveContainer
-        | UpdateContainer
-        | WaitContainer,
-    ) -> tuple[str, ...]:
+    def _perform_on_container(self, action: OnContainer) -> tuple[str, ...]:
         engine = self._engine
         match action:
             case CreateContainer(name):
                 self._made[name], warnings = engine.create_container(name, encode_container(action), action.platform)
                 return warnings
+            case DeliverFiles(container, files):
+                deliver(engine, self._id(container), files)
+            case RestartContainer(container, timeout):
+                engine.restart_container(self._id(container), timeout)
+            case SignalContainer(container, signal):
+                engine.signal_container(self._id(container), signal)
             case StartContainer(container):
                 engine.start_container(self._id(container))
             case StopContainer(container, timeout):
@@ -108,8 +114,8 @@ class Performer:
                 engine.unpause_container(self._id(container))
             case RenameContainer(container, name):
                 engine.rename_container(self._id(container), name)
-            case RemoveContainer(container):
-                engine.remove_container(self._id(container))
+            case RemoveContainer(container, unused):
+                engine.remove_container(self._id(container), volumes=unused)
             case UpdateContainer(container, config):
                 return engine.update_container(self._id(container), encode_update(config))
             case WaitContainer(container, condition, timeout):

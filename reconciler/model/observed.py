@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from reconciler.model.contents import NOTHING_RECORDED, Recorded
 from reconciler.model.values import Config
 
 
@@ -73,6 +74,8 @@ class ObservedContainer(NamedTuple):
         network_ids: the id of each network it is attached to, by name: a network may have been made anew.
         anonymous: the name of each volume nobody named, by path in the container.
         published: (port, address) pairs that are bound now.
+        contents: what was recorded of the contents it was given, or was last told of.
+        holders: the names of the volumes that were made to hold its files.
     """
 
     id: str
@@ -90,6 +93,8 @@ class ObservedContainer(NamedTuple):
     anonymous: Mapping[str, str] = {}
     published: tuple[str, ...] = ()
     restart_count: int = 0
+    contents: Recorded = NOTHING_RECORDED
+    holders: tuple[str, ...] = ()
 
 
 class ObservedState(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.address import Kind
+from reconciler.model.contents import CONFIGS, SECRETS
 from reconciler.model.forms import (
     ADDRESSES,
     ARGV,
@@ -102,7 +103,12 @@ _STORAGE = (
     Option("volumes", "Mounts", MOUNTS, default={}, summary="Mounts, source:target[:options] or tables: a volume of this project by name, a path beside the spec, or tmpfs.", example='["data:/var/lib/data", "./conf:/etc/api:ro"]'),
     Option("tmpfs", _HOST + "Tmpfs", TMPFS, default={}, summary="Directories kept in memory, path[:options].", example='["/run:size=64m"]'),
 )
+_CONTENTS = (
+    Option("configs", "Config.Labels", CONFIGS, default={}, summary="Files with the content of a [config.*]: names (the file is /NAME), or tables of source, target, uid, gid, mode, on_change.", example='[{ source = "motd", target = "/etc/motd" }]'),
+    Option("secrets", "Config.Labels", SECRETS, default={}, summary="Files with the content of a [secret.*], readable to the container's user only: names (the file is /run/secrets/NAME), or tables of source, target, uid, gid, mode, on_change.", example='["db_password"]'),
+)
 _STEERING = (
+    Option("watch", cost=_NOTHING, summary="Bind-mounted files and directories whose content counts: paths, or tables of path and on_change.", example='[{ path = "./conf", on_change = "signal:SIGHUP" }]'),
     Option("env_file", cost=_NOTHING, summary="Files of NAME=value lines, below `environment`; the path is relative to the spec.", example='[".env.api"]'),
     Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed.", example='{ db = "healthy" }'),
     Option("scale", cost=_NOTHING, summary="How many instances.", unit="containers", example="2"),
@@ -130,7 +136,7 @@ _UNDECLARED = tuple(
         (_HOST + "VolumeDriver", TEXT, None),
     )
 )
-CONTAINER = _PROCESS + _RESOURCES + _SECURITY + _LIFECYCLE + _NETWORKING + _STORAGE + _STEERING + _UNDECLARED
+CONTAINER = _PROCESS + _RESOURCES + _SECURITY + _LIFECYCLE + _NETWORKING + _STORAGE + _CONTENTS + _STEERING + _UNDECLARED
 
 NETWORK = (
     Option("driver", "Driver", TEXT, default="bridge", summary="The network driver.", example='"bridge"'),

@@ -12,6 +12,7 @@ from reconciler.model.ownership import hash_declared, hash_option, parse_fingerp
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Config, Value
+from reconciler.planning.contents import content_fields
 from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
@@ -68,6 +69,7 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
         )
     gone = [name for name, network in found.items() if network is None and name not in ("host", "none")]
     fields += _dead_endpoints(container, expected, gone)
+    fields += content_fields(resource, container)
     extra = (_image_field(world, resource, container), _state_field(resource, container))
     return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
 
@@ -139,8 +141,10 @@ def _state_field(resource: ContainerResource, container: ObservedContainer) -> F
     if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
         return None
     seen = f"exited ({container.exit_code})" if status == "exited" else status
-    # What was created and could not be started is made anew: a second start may come up without its ports.
-    forces = "replace" if status == "dead" or (status == "created" and container.error) else "start"
+    # What was created and could not be started is made anew: a second start may come up without its ports, and nobody
+    # knows whether it was given its files.
+    untouched = status == "created" and (container.error or any(use.target for use in resource.contents))
+    forces = "replace" if status == "dead" or untouched else "start"
     reason = Reason.INTERRUPTED if status == "created" else Reason.DRIFTED
     return FieldChange("state", seen, "running", reason, forces, shown=(seen, "running"))
 

@@ -11,11 +11,13 @@ from reconciler.model.ownership import PROJECT, Owner, owner_of, parse_fingerpri
 from reconciler.model.plan import WEIGHT, Change, CreateContainer, FieldChange, Reason, Ref, Step, Verb, WaitContainer
 from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
+from reconciler.planning.contents import files_of, in_place_steps, record
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
     MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
+    grace_seconds,
     recover_steps,
     remove_steps,
     replace_steps,
@@ -156,6 +158,8 @@ def _expand(
         verb = Verb.UPDATE
         networks = _network_refs(world, resource)
         updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
+        first, last = in_place_steps(world, resource, serving, comparison.fields, grace_seconds(serving.config))
+        updates = [*first, *updates, *last]
         # A current one that is not running yet is started before its predecessor goes.
         steps = [*updates, *recovery] if objects.current is not None else [*recovery, *updates]
         starts = any(field.path == "state" for field in comparison.fields)
@@ -167,14 +171,16 @@ def _carried_over(world: World, resource: ContainerResource, serving: ObservedCo
     """The volumes nobody named that the successor takes over, by path: those of the image, and those still declared."""
     image = world.images_by_id.get(serving.image_id)
     if image is None or image.supplies is None:
-        return dict(serving.anonymous)
+        return {path: volume for path, volume in serving.anonymous.items() if volume not in serving.holders}
     declared, supplied = resource.config.get("volumes"), image.supplies.get("volumes")
     named = dict(declared) if isinstance(declared, Mapping) else {}
     wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
     tmpfs = resource.config.get("tmpfs")
-    covered = {*named, *(tmpfs if isinstance(tmpfs, Mapping) else ())}
+    covered = {*named, *resource.holders, *(tmpfs if isinstance(tmpfs, Mapping) else ())}
     wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in covered}
-    return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
+    return {
+        path: volume for path, volume in serving.anonymous.items() if path in wanted and volume not in serving.holders
+    }
 
 
 # --- what the engine cannot do ---------------------------------------------------------------------------------------
@@ -212,7 +218,9 @@ def _blueprint(world: World, resource: ContainerResource) -> Blueprint:
         world.facts,
         donors=donor_refs(world, resource),
         networks=_network_refs(world, resource),
-        waits=[wait for item in resource.depends_on for wait in _waits(world, item)],
+        waits=tuple(Step(wait) for item in resource.depends_on for wait in _waits(world, item)),
+        files=files_of(world, resource),
+        record=record(world, resource),
     )
 
 

@@ -129,6 +129,8 @@ def show(row: Option, path: str, value: Value) -> str:
         return show_duration(value)
     if row.name == "volumes" and key == "size" and isinstance(value, int):
         return show_size(value)
+    if row.name in ("configs", "secrets") and key == "mode" and isinstance(value, int):
+        return f'"{value:04o}"'
     return show_plain(value)
 
 

@@ -9,25 +9,28 @@ again. When we are killed, the names say how far it came.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
-from reconciler.model.ownership import owner_labels
+from reconciler.model.ownership import CONTENTS, owner_labels
 from reconciler.model.plan import (
     Action,
     Connect,
     CreateContainer,
+    DeliverFiles,
     Disconnect,
     FieldChange,
+    File,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RenameContainer,
     StartContainer,
     Step,
     StopContainer,
     UnpauseContainer,
     UpdateContainer,
-    WaitContainer,
 )
 from reconciler.model.structures import decides_within
 from reconciler.model.values import Config
@@ -52,44 +55,38 @@ def declared_options(resource: ContainerResource) -> Config:
     return {**resource.config, "container_name": resource.name}
 
 
-class Blueprint:
+class Blueprint(NamedTuple):
     """All that is needed to make one container: what the resource says, and what the world adds to it."""
 
-    def __init__(
-        self,
-        resource: ContainerResource,
-        project: str,
-        reference: str,
-        facts: EngineFacts,
-        *,
-        donors: Mapping[str, Ref],
-        networks: Mapping[str, Ref],
-        waits: Iterable[WaitContainer] = (),
-    ) -> None:
-        self.resource = resource
-        self.project = project
-        self.reference = reference
-        self.facts = facts
-        self.donors = donors
-        self.networks = networks
-        self.waits = [Step(wait) for wait in waits]
+    resource: ContainerResource
+    project: str
+    reference: str
+    facts: EngineFacts
+    donors: Mapping[str, Ref]
+    networks: Mapping[str, Ref]
+    waits: tuple[Step, ...] = ()
+    files: tuple[File, ...] = ()
+    record: str = ""
 
     def make(self, name: str, anonymous: Mapping[str, str]) -> list[Step]:
         """Create it under a name, and attach what could not be attached at creation."""
         resource = self.resource
         at_once = resource.networks if self.facts.api_version >= MULTIPLE_ENDPOINTS_SINCE else resource.networks[:1]
         config = {key: value for key, value in resource.config.items() if key not in self.donors}
+        labels = owner_labels(self.project, resource.address, declared_options(resource))
         create = CreateContainer(
             name=name,
             image=self.reference,
             config=config,
-            labels=owner_labels(self.project, resource.address, declared_options(resource)),
+            labels={**labels, CONTENTS: self.record} if self.record else labels,
             networks=at_once,
             donors=self.donors,
             anonymous=anonymous,
             platform=resource.platform,
+            holders=resource.holders,
         )
-        steps = [Step(create, undo=(RemoveContainer(Ref(name)),))]
+        steps = [Step(create, undo=(RemoveContainer(Ref(name), unused=True),))]
+        steps += [Step(DeliverFiles(Ref(name), self.files))] if self.files else []
         endpoints = resource.config.get("networks")
         for network in resource.networks[len(at_once) :]:
             endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
@@ -124,6 +121,7 @@ def replace_steps(
         *_retire_steps(current, name + PREVIOUS),
         *promote_steps(Ref(candidate), name),
         Step(RemoveContainer(Ref(name + PREVIOUS, current.id))),
+        *_remove_holders(current),
     ]
 
 
@@ -180,7 +178,12 @@ def remove_steps(container: ObservedContainer) -> list[Step]:
         steps.append(Step(UnpauseContainer(ref(container))))
     if container.status in _HELD_UP:
         steps.append(Step(StopContainer(ref(container), grace_seconds(container.config))))
-    return [*steps, Step(RemoveContainer(ref(container)))]
+    return [*steps, Step(RemoveContainer(ref(container))), *_remove_holders(container)]
+
+
+def _remove_holders(container: ObservedContainer) -> list[Step]:
+    """Nobody else has what is in them."""
+    return [Step(RemoveHolder(volume)) for volume in container.holders]
 
 
 def update_steps(

@@ -14,6 +14,7 @@ from reconciler.model.plan import (
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
+    RestartContainer,
     StartContainer,
     Verb,
 )
@@ -88,7 +89,7 @@ class _Needs:
         actions = [step.action for step in change.steps]
         if any(isinstance(action, CreateContainer | StartContainer | Connect) for action in actions):
             yield from ((need, False) for need in resource.needs)
-        if any(isinstance(action, CreateContainer | StartContainer) for action in actions):
+        if any(isinstance(action, CreateContainer | StartContainer | RestartContainer) for action in actions):
             yield resource.image, False
             for dependency in resource.depends_on:
                 for instance in self._world.instances.get(dependency.address, ()):

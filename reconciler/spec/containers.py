@@ -8,6 +8,7 @@ from typing import NamedTuple
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, Dependency, NetworkResource, VolumeResource
 from reconciler.spec.attachments import attach
+from reconciler.spec.contents import Contents, holders
 from reconciler.spec.environment import merged_environment
 from reconciler.spec.images import Images
 from reconciler.spec.keys import Keys
@@ -28,6 +29,7 @@ class Surroundings(NamedTuple):
     volumes: Mapping[str, VolumeResource]
     dependencies: Mapping[str, tuple[Dependency, ...]]
     adopt: bool
+    contents: Contents
 
 
 def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[ContainerResource]:
@@ -46,6 +48,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
     if attachment.config is not None:
         config["networks"] = attachment.config
     check_container(scope, name, config)
+    uses = around.contents.of_container(name, table, config)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -64,6 +67,8 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             table.get("platform", ""),
             table.get("adopt", around.adopt),
             scope.origin(Kind.CONTAINER, name),
+            uses,
+            holders(uses, config),
         )
         for index, engine_name in names
     ]

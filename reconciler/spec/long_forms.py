@@ -93,6 +93,19 @@ ENV_FILE = table("EnvFile",
     path=needed(str, "The file, relative to the spec.", ".env.api"),
     required=option(bool, "Whether it is a mistake when the file is missing; true when not given.", example=False),
 )
+_ON_CHANGE = option(str, "What a new content means: replace (when not given), restart, signal:NAME or ignore.", "signal:SIGHUP")
+FILE = table("File",
+    source=needed(str, "The [config.*] or [secret.*].", "motd"),
+    target=option(str, "The file in the container; secrets without a leading slash are in /run/secrets.", "/etc/motd"),
+    uid=option(TEXT_OR_INTEGER, "The number of its owner; the container's user when not given.", "1000"),
+    gid=option(TEXT_OR_INTEGER, "The number of its group; that of the container's user when not given.", "1000"),
+    mode=option(TEXT_OR_INTEGER, "Its permissions, octal when a text; 0444 of a config and 0400 of a secret when not given.", "0440"),
+    on_change=_ON_CHANGE,
+)
+WATCH = table("Watch",
+    path=needed(str, "The file or directory, relative to the spec.", "./conf"),
+    on_change=_ON_CHANGE,
+)
 BUILD = table("Build",
     context=needed(str, "The directory that is sent to the engine, relative to the spec.", "./api"),
     dockerfile=option(str, "The Dockerfile, a path inside the context.", "Dockerfile"),

@@ -21,6 +21,7 @@ from tests.options.examples import Example
 from tests.support.engine import remove_project
 from tests.support.inprocess import Workbench
 
+CONTENTS = '[config.motd]\ncontent = "Welcome."\n[config.other]\ncontent = "x"\n[secret.key]\nenvironment = "PATH"'
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
 VERBS = {
     Cost.UPDATE: {Verb.UPDATE},
@@ -83,6 +84,7 @@ def container_spec(name: str, value: str | None, example: Example) -> str:
     lines.append(example.also)
     lines.append(f"{name} = {value}" if value is not None else "")
     lines.append("[network.side]\n[volume.data]" if name in ("networks", "volumes") else "")
+    lines.append(CONTENTS if name in ("configs", "secrets") else "")
     return "\n".join(line for line in lines if line) + "\n"
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.observed import ObservedState
-from reconciler.model.ownership import IMAGE_PROJECT, Owner, owner_of
+from reconciler.model.ownership import CONTENTS, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
     Change,
@@ -17,6 +17,7 @@ from reconciler.model.plan import (
     Reason,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
@@ -162,6 +163,17 @@ def act_though_blocked(planned: Plan, observed: ObservedState, random: Random) -
     return _with(planned, Change(address, Verb.BLOCKED, Reason.NAME_TAKEN, steps=(step,)))
 
 
+def start_without_files(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    made = CreateContainer("shop-spoilt-1", "busybox", {"secrets": {"/key": {"source": "key"}}}, {CONTENTS: "1:{}"})
+    steps = (Step(made), Step(StartContainer(Ref("shop-spoilt-1"))))
+    return _with(planned, Change(Address(Kind.CONTAINER, "spoilt"), Verb.CREATE, Reason.ABSENT, steps=steps))
+
+
+def remove_a_volume_as_a_holder(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    name = random.choice(observed.volumes).name if observed.volumes else "never-seen"
+    return _with(planned, _remove(Kind.VOLUME, Step(RemoveHolder(name))))
+
+
 SABOTAGES: tuple[Sabotage, ...] = (
     steal_a_container,
     undo_onto_a_stranger,
@@ -175,4 +187,6 @@ SABOTAGES: tuple[Sabotage, ...] = (
     make_onto_a_taken_name,
     rename_onto_a_taken_name,
     act_though_blocked,
+    start_without_files,
+    remove_a_volume_as_a_holder,
 )

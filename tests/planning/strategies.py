@@ -131,6 +131,8 @@ def versions(draw: st.DrawFn) -> Version:
         spec[f"container.{name}"] = draw(containers(name, names[:number], spec, networks=networks))
     if any(table.get("image") == "app" for table in spec.values()):
         spec["image.app"] = {"build": "./app"}
+    for content in ("config.motd", "config.other", "secret.key"):
+        spec[content] = {"content": draw(st.sampled_from(["one", "two"]))}
     return Version(spec, draw(st.sampled_from(["one", "two", "three"])))
 
 
