@@ -127,7 +127,7 @@ class DockerEngine:
         doing = f"read {path} in container {container_id[:12]}"
         query = urlencode({"path": path})
         url = f"/v{self._version}/containers/{quote(container_id, safe='')}/archive?{query}"
-        status, body, _ = self._wire.get(url)
+        status, body, *_ = self._wire.get(url)
         if status >= 400:
             raise refused(doing, status, message_of(body))
         return body
