@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Json, Progress
+from reconciler.engine.podman import update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
@@ -93,6 +94,9 @@ class DockerEngine:
     def registry_digest(self, reference: str) -> str:
         split_reference(reference)
         doing = f"ask the registry for {reference}"
+        self._negotiated()
+        if self._is_podman:
+            raise EngineRefusedError(f"cannot {doing}: Podman's API has no such question", 404)
         login = self._logins.header_for(reference)
         answer = self._get(
             doing,
@@ -245,6 +249,8 @@ class DockerEngine:
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"
+        self._negotiated()
+        body = update_as_podman(body) if self._is_podman else body
         return _warnings(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
 
     def close(self) -> None:

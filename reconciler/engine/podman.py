@@ -28,8 +28,6 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     for mode in ("PidMode", "UTSMode", "UsernsMode"):
         if host.get(mode) == "private":
             host[mode] = ""
-    if host.get("NanoCpus"):  # it makes a quota of them and shows both
-        host["CpuPeriod"] = host["CpuQuota"] = 0
     host["Ulimits"] = [
         {**limit, "Name": str(limit.get("Name")).removeprefix("RLIMIT_").lower()} for limit in host.get("Ulimits") or ()
     ]
@@ -37,6 +35,14 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     host["Tmpfs"] = {path: _tmpfs(options) for path, options in (host.get("Tmpfs") or {}).items()}
     config["Env"] = [entry for entry in config.get("Env") or () if entry != "container=podman"]
     return {**answer, "HostConfig": host, "Config": config, "NetworkSettings": settings}
+
+
+def update_as_podman(body: Json) -> Json:
+    """The body of an update: processors as the quota that Podman makes of them, since it drops them in silence here."""
+    if not body.get("NanoCpus"):
+        return body
+    rest = {key: value for key, value in body.items() if key != "NanoCpus"}
+    return {**rest, "CpuPeriod": 100_000, "CpuQuota": body["NanoCpus"] // 10_000}
 
 
 def listed_as_docker(entry: Mapping[str, Any]) -> Json:
