@@ -1,7 +1,7 @@
 """What Podman's Docker-compatible API answers otherwise than Docker's, put into Docker's words before it is decoded.
 
 Seen on Podman 5.4. What Podman fills in where nothing was said is not undone here, since it cannot be told from what
-was said: `planning/expected.py` leaves it out of the comparison.
+was said: `planning/untold.py` judges it by the fingerprint.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     ]
     host["Binds"] = [_bind(text) for text in host.get("Binds") or ()]
     host["Tmpfs"] = {path: _tmpfs(options) for path, options in (host.get("Tmpfs") or {}).items()}
-    config["Env"] = [entry for entry in config.get("Env") or () if entry != "container=podman"]
     return {**answer, "HostConfig": host, "Config": config, "NetworkSettings": settings}
 
 

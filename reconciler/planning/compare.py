@@ -16,9 +16,10 @@ from reconciler.planning.contents import content_fields
 from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
-from reconciler.planning.expected import expected_container, observed_container, unreadable
+from reconciler.planning.expected import expected_container, observed_container
 from reconciler.planning.phases import PREVIOUS
 from reconciler.planning.sharing import donors_observed
+from reconciler.planning.untold import as_far_as_told
 from reconciler.planning.world import World
 
 
@@ -48,15 +49,15 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     expected = expected_container(resource, supplied or {}, world.facts, container, donor_ids)
     found = {name: world.network(name) for name in container.network_ids}
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
-    observed = observed_container(container, expected, network_ids, world.facts)
+    observed = observed_container(container, expected, network_ids)
+    declared = declared_options(resource)
+    observed = as_far_as_told(world.facts, Kind.CONTAINER, expected, observed, declared, made_from)
     _leave_to_networks(world, expected, observed)
     if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")
     ):
         _forget_former_volumes(expected, observed)
-    fields = diff_config(
-        Kind.CONTAINER, expected, observed, declared_options(resource), made_from, unreadable(world.facts)
-    )
+    fields = diff_config(Kind.CONTAINER, expected, observed, declared, made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
         fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]

@@ -26,6 +26,7 @@ from reconciler.planning.expand import (
 )
 from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.sharing import donor_refs
+from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
@@ -40,7 +41,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = _unsupported(world, resource)
+    forbidden = _unsupported(world, resource) or dropped(world.facts, Kind.CONTAINER, resource.config)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
     situation = Situation(

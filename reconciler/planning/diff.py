@@ -12,7 +12,7 @@ from reconciler.model.ownership import Fingerprint, hash_declared, hash_option
 from reconciler.model.plan import FieldChange, Reason
 from reconciler.model.rows import BY_NAME, TABLE
 from reconciler.model.scalars import show_duration, show_size
-from reconciler.model.values import Config, Value
+from reconciler.model.values import NOT_TOLD, Config, Value
 from reconciler.planning.world import is_sensitive
 
 _DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
@@ -35,12 +35,7 @@ class _Leaf(NamedTuple):
 
 
 def diff_config(
-    kind: Kind,
-    expected: Config,
-    observed: Config,
-    declared: Config,
-    made_from: Fingerprint,
-    unreadable: frozenset[str] = frozenset(),
+    kind: Kind, expected: Config, observed: Config, declared: Config, made_from: Fingerprint
 ) -> list[FieldChange]:
     """Every difference, in the order of the table.
 
@@ -48,14 +43,11 @@ def diff_config(
         expected, observed: whole configs.
         declared: what the spec says; options whose default cannot be read are compared only as far as declared.
         made_from: the object's labels, which tell what the spec's author changed from what drifted.
-        unreadable: further options whose default cannot be read, on this engine.
     """
     changes: list[FieldChange] = []
     differing = [name for name, after in expected.items() if observed.get(name) != after and name != "image"]
     for name in sorted(differing, key=_ORDER[kind].__getitem__):
         row, before, after = BY_NAME[kind][name], observed.get(name), expected[name]
-        if name in unreadable:
-            row = row._replace(silent=Silent.ENGINE)
         leaves = _leaves_of(row, before, after, declared, made_from)
         changes += [_field_change(row, leaf, declared, observed, made_from) for leaf in leaves]
     return _without_followers(changes, declared)
@@ -122,6 +114,8 @@ def _show_hidden(leaf: _Leaf) -> tuple[str, str]:
 
 def show(row: Option, path: str, value: Value) -> str:
     """A value as it would be written in the spec."""
+    if value == NOT_TOLD:
+        return NOT_TOLD
     if path == row.name:
         return row.form.show(value)
     key = path.rpartition(".")[2]

@@ -14,21 +14,6 @@ from reconciler.model.rows import BY_NAME, CONTAINER
 from reconciler.model.values import Config, Value
 
 _DEFAULTS: dict[str, Value] = {row.name: row.default for row in CONTAINER if row.path}
-#: what Podman fills in where nobody said anything, and does not tell apart from what was said
-_PODMAN_FILLS = frozenset(
-    {
-        "cpu_period",
-        "cpu_quota",
-        "cpus",
-        "expose",
-        "pids_limit",
-        "stop_grace_period",
-        "stop_signal",
-        "working_dir",
-    }
-)
-#: and the variables that it adds to the environment at creation or at the first start
-_PODMAN_VARIABLES = frozenset({"HOME", "HOSTNAME", "TERM", "container"})
 _FROM_IMAGE = frozenset(row.name for row in CONTAINER if row.image is not Supplied.NO)
 _MERGED = frozenset(row.name for row in CONTAINER if row.image is Supplied.MERGES)
 
@@ -58,11 +43,6 @@ def expected_container(
     for option, donor_id in donors.items():
         config[option] = f"container:{donor_id}"
     return config
-
-
-def unreadable(facts: EngineFacts) -> frozenset[str]:
-    """Options whose defaults cannot be read on this engine, beside those of the table: compared as far as declared."""
-    return _PODMAN_FILLS if facts.is_podman else frozenset()
 
 
 def _layered(declared: Config, supplied: Config) -> dict[str, Value]:
@@ -124,7 +104,7 @@ def _expect_networks(resource: ContainerResource, observed: ObservedContainer) -
 
 
 def observed_container(
-    observed: ObservedContainer, expected: Config, network_ids: Mapping[str, str], facts: EngineFacts
+    observed: ObservedContainer, expected: Config, network_ids: Mapping[str, str]
 ) -> dict[str, Value]:
     """The observed config with what says nothing taken out, so that it can be compared.
 
@@ -133,10 +113,6 @@ def observed_container(
     """
     config = dict(observed.config or {})
     config["labels"] = foreign_labels(_mapping(config.get("labels")))
-    if facts.is_podman:
-        wanted_too = _mapping(expected.get("environment"))
-        given = _mapping(config.get("environment")).items()
-        config["environment"] = {k: v for k, v in given if k in wanted_too or k not in _PODMAN_VARIABLES}
     config["volumes"] = {
         target: comparable_mount(_mapping(mount)) for target, mount in _mapping(config.get("volumes")).items()
     }

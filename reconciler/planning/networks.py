@@ -26,6 +26,7 @@ from reconciler.planning.containers import weightiest
 from reconciler.planning.decide import Difference, Row, Situation, decide
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expected import expected_settings, observed_settings
+from reconciler.planning.untold import as_far_as_told, dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 
@@ -45,8 +46,9 @@ def plan_network(world: World, resource: NetworkResource) -> Change | None:
     create = CreateNetwork(
         resource.name, resource.config, owner_labels(world.desired.project, resource.address, resource.config)
     )
-    if verdict.row.verb is Verb.BLOCKED:
-        note = _note(resource, "network", verdict.row, strangers)
+    forbidden = dropped(world.facts, Kind.NETWORK, resource.config)
+    if verdict.row.verb is Verb.BLOCKED or forbidden:
+        note = forbidden or _note(resource, "network", verdict.row, strangers)
         return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
     if network is None:
         return Change(resource.address, Verb.CREATE, reason, (), (Step(create),), relies_on=relies_on)
@@ -90,6 +92,7 @@ def _judge(
         if owner is Owner.NOBODY:
             # What is used as it is may carry any labels: those of Compose, for one.
             expected, observed = {**expected, "labels": {}}, {**observed, "labels": {}}
+        observed = as_far_as_told(world.facts, kind, expected, observed, resource.config, made_from)
         fields = diff_config(kind, expected, observed, resource.config, made_from)
         difference = Difference.REPLACEMENT if fields else Difference.NONE
         if resource.address in world.request.replace and kind is Kind.NETWORK:

@@ -26,7 +26,7 @@ def test_a_container() -> None:
     assert config is not None
     assert config["network_mode"] == "shop"
     assert (config["pid"], config["UTSMode" if "UTSMode" in config else "HostConfig.UTSMode"]) == (None, None)
-    assert config["environment"] == {"A": "1"}
+    assert config["environment"] == {"container": "podman", "A": "1"}
     assert config["ulimits"] == {"nofile": "1024:2048"}
     assert config["volumes"] == {
         "/data": {"type": "volume", "source": "v1"},

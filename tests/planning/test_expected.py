@@ -188,7 +188,7 @@ def observe(
     config: dict[str, Any], wanted: dict[str, Any], ids: dict[str, str], current: dict[str, str]
 ) -> dict[str, Any]:
     container = ObservedContainer("id", "shop-web-1", config=config, network_ids=ids)
-    return observed_container(container, {"networks": wanted}, current, EngineFacts())
+    return observed_container(container, {"networks": wanted}, current)
 
 
 def test_a_dead_endpoint_is_none() -> None:
