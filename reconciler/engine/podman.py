@@ -21,7 +21,7 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     """An inspect answer of Podman as Docker would give it."""
     host, config = dict(answer["HostConfig"]), dict(answer.get("Config") or {})
     settings = dict(answer.get("NetworkSettings") or {})
-    networks = {_network(name): endpoint for name, endpoint in (settings.get("Networks") or {}).items()}
+    networks = {_network(name): _endpoint(api or {}) for name, api in (settings.get("Networks") or {}).items()}
     settings["Networks"] = networks
     if host.get("NetworkMode") == "bridge" and networks and "bridge" not in networks:
         host["NetworkMode"] = next(iter(sorted(networks)))
@@ -73,6 +73,12 @@ def _short(names: list[str] | None) -> list[str]:
 
 def _network(name: str) -> str:
     return "bridge" if name == _DEFAULT_NETWORK else name
+
+
+def _endpoint(api: Mapping[str, Any]) -> Json:
+    """It tells the address that an endpoint has, not whether somebody asked for it."""
+    has = {"IPv4Address": api.get("IPAddress"), "IPv6Address": api.get("GlobalIPv6Address")}
+    return {**api, "IPAMConfig": {key: value for key, value in has.items() if value}}
 
 
 def _bind(text: str) -> str:

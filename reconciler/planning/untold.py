@@ -25,6 +25,7 @@ _UNTOLD = {
 }
 #: how many processes it allows where nobody said a number, and what it adds to the environment
 _PIDS, _VARIABLES = 2048, frozenset({"HOME", "HOSTNAME", "TERM", "container"})
+_ADDRESSES = ("ipv4_address", "ipv6_address")
 #: options of a network's driver that its Docker-compatible API takes on; it drops all others
 _DRIVER_OPTIONS = {"mtu", "com.docker.network.driver.mtu", "com.docker.network.bridge.name", "mode", "parent"}
 
@@ -53,12 +54,26 @@ def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
         config["environment"] = {key: value for key, value in seen.items() if key in wanted or key not in _VARIABLES}
     if config.get("pids_limit") == _PIDS and expected.get("pids_limit") is None:
         config["pids_limit"] = None
+    config["networks"] = _endpoints(expected.get("networks"), config.get("networks"))
     # Processors and a quota of 100 ms are one to it, and it shows both.
     if expected.get("cpu_quota") is not None or expected.get("cpu_period") is not None:
         config["cpus"] = expected.get("cpus")
     elif config.get("cpus") is not None:
         config["cpu_quota"] = config["cpu_period"] = None
     return config
+
+
+def _endpoints(expected: Value, observed: Value) -> Value:
+    """An address counts only when asked for; one that is asked for is not told while the container does not run."""
+    if not isinstance(observed, Mapping) or not isinstance(expected, Mapping):
+        return observed
+    endpoints: dict[str, Value] = {}
+    for name, endpoint in observed.items():
+        wanted, seen = expected.get(name), dict(endpoint) if isinstance(endpoint, Mapping) else {}
+        asked = wanted if isinstance(wanted, Mapping) else {}
+        addresses = {key: seen.pop(key, asked[key] if key in asked else None) for key in _ADDRESSES}
+        endpoints[name] = {**seen, **{key: address for key, address in addresses.items() if key in asked}}
+    return endpoints
 
 
 def dropped(facts: EngineFacts, kind: Kind, config: Config) -> str:
