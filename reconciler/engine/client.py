@@ -151,7 +151,7 @@ class DockerEngine:
             silence=_PULL_SILENCE,
         )
         with closing(chunks):
-            follow_pull(read_lines(chunks, doing), reference, progress)
+            follow_pull(read_lines(chunks, doing), reference, progress, is_podman=self._is_podman)
 
     def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
         from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
@@ -194,7 +194,12 @@ class DockerEngine:
         return _created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
-        self._writes.delete(f"remove network {network_id[:12]}", "/networks/{0}", network_id)
+        doing = f"remove network {network_id[:12]}"
+        self._negotiated()
+        if self._is_podman and self._get(doing, f"/networks/{quote(network_id, safe='')}").get("Containers"):
+            # It refuses by name, and by id takes the network away from under what runs.
+            raise EngineRefusedError(f"cannot {doing}: it has active endpoints", 403)
+        self._writes.delete(doing, "/networks/{0}", network_id)
 
     def connect(self, network_id: str, container_id: str, endpoint: Json) -> None:
         doing = f"connect container {container_id[:12]} to network {network_id[:12]}"
@@ -250,7 +255,9 @@ class DockerEngine:
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"
         self._negotiated()
-        body = update_as_podman(body) if self._is_podman else body
+        if self._is_podman:
+            answer = self._get(doing, f"/containers/{quote(container_id, safe='')}/json")
+            body = update_as_podman(body, answer)
         return _warnings(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
 
     def close(self) -> None:

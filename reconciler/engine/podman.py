@@ -22,7 +22,8 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     host, config = dict(answer["HostConfig"]), dict(answer.get("Config") or {})
     settings = dict(answer.get("NetworkSettings") or {})
     networks = {_network(name): _endpoint(api or {}) for name, api in (settings.get("Networks") or {}).items()}
-    settings["Networks"] = networks
+    # Who shares a network namespace is shown with the endpoints of the donor.
+    settings["Networks"] = {} if str(host.get("NetworkMode")).startswith("container:") else networks
     if host.get("NetworkMode") == "bridge" and networks and "bridge" not in networks:
         host["NetworkMode"] = next(iter(sorted(networks)))
     for mode in ("PidMode", "UTSMode", "UsernsMode"):
@@ -36,12 +37,15 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     return {**answer, "HostConfig": host, "Config": config, "NetworkSettings": settings}
 
 
-def update_as_podman(body: Json) -> Json:
-    """The body of an update: processors as the quota that Podman makes of them, since it drops them in silence here."""
-    if not body.get("NanoCpus"):
-        return body
-    rest = {key: value for key, value in body.items() if key != "NanoCpus"}
-    return {**rest, "CpuPeriod": 100_000, "CpuQuota": body["NanoCpus"] // 10_000}
+def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
+    """The body of an update of the container with this inspect answer.
+
+    Processors go as the quota that Podman makes of them, since it drops them in silence here; and the restart policy
+    always goes along, since an update without one takes it away.
+    """
+    whole = {"RestartPolicy": answer["HostConfig"].get("RestartPolicy") or {"Name": "no"}, **body}
+    processors = whole.pop("NanoCpus", 0)
+    return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
 
 
 def listed_as_docker(entry: Mapping[str, Any]) -> Json:

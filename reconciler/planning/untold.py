@@ -37,10 +37,8 @@ def as_far_as_told(
     if not facts.is_podman:
         return dict(observed)
     config = _without_additions(expected, observed) if kind is Kind.CONTAINER else dict(observed)
-    if not made_from.is_readable:
-        return config
     for name in _UNTOLD.get(kind, ()):
-        if made_from.options.get(name) == hash_declared(declared.get(name)):
+        if not made_from.is_readable or made_from.options.get(name) == hash_declared(declared.get(name)):
             config[name] = expected.get(name)
         elif config.get(name) == expected.get(name):
             config[name] = NOT_TOLD
@@ -52,7 +50,7 @@ def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
     wanted, seen = expected.get("environment"), config.get("environment")
     if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
         config["environment"] = {key: value for key, value in seen.items() if key in wanted or key not in _VARIABLES}
-    if config.get("pids_limit") == _PIDS and expected.get("pids_limit") is None:
+    if config.get("pids_limit") == _PIDS != expected.get("pids_limit"):
         config["pids_limit"] = None
     config["networks"] = _endpoints(expected.get("networks"), config.get("networks"))
     # Processors and a quota of 100 ms are one to it, and it shows both.

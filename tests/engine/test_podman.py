@@ -62,9 +62,12 @@ def test_a_network() -> None:
 
 
 def test_processors_are_sent_as_a_quota() -> None:
-    assert update_as_podman({"NanoCpus": 250_000_000, "Memory": 1}) == {
+    inspected = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
+    assert update_as_podman({"NanoCpus": 250_000_000, "Memory": 1}, inspected) == {
+        "RestartPolicy": {"Name": "always"},
         "CpuPeriod": 100000,
         "CpuQuota": 25000,
         "Memory": 1,
     }
-    assert update_as_podman({"Memory": 1}) == {"Memory": 1}
+    no = {"RestartPolicy": {"Name": "no"}, "Memory": 1}
+    assert update_as_podman(no, inspected) == no

@@ -4,18 +4,17 @@ import pytest
 
 from reconciler.model.address import Kind
 from reconciler.model.observed import EngineFacts
-from reconciler.model.ownership import Fingerprint, hash_option, parse_fingerprint
+from reconciler.model.ownership import FINGERPRINT_VERSION, Fingerprint, hash_option
 from reconciler.model.values import NOT_TOLD, Config, Value
 from reconciler.planning.untold import as_far_as_told, dropped
 
 PODMAN = EngineFacts(is_podman=True)
-READABLE: Fingerprint = parse_fingerprint({})
 
 
 def told(expected: Config, observed: Config, declared: Config, made_from: Config) -> dict[str, Value]:
     options = {name: hash_option(value) for name, value in made_from.items()}
-    mark = READABLE._replace(options=options, is_readable=True)
-    return as_far_as_told(PODMAN, Kind.CONTAINER, expected, observed, declared, mark)
+    made = Fingerprint(FINGERPRINT_VERSION, options)
+    return as_far_as_told(PODMAN, Kind.CONTAINER, expected, observed, declared, made)
 
 
 def test_what_is_as_it_was_declared() -> None:
@@ -56,7 +55,7 @@ def test_an_address_counts_when_asked_for() -> None:
 
 def test_docker_is_taken_at_its_word() -> None:
     seen = {"pids_limit": 2048, "cap_drop": None}
-    assert as_far_as_told(EngineFacts(), Kind.CONTAINER, {}, seen, {}, READABLE) == seen
+    assert as_far_as_told(EngineFacts(), Kind.CONTAINER, {}, seen, {}, Fingerprint(0, {})) == seen
 
 
 def test_what_it_would_drop_in_silence() -> None:
