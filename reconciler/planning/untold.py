@@ -69,7 +69,7 @@ def _endpoints(expected: Value, observed: Value) -> Value:
     for name, endpoint in observed.items():
         wanted, seen = expected.get(name), dict(endpoint) if isinstance(endpoint, Mapping) else {}
         asked = wanted if isinstance(wanted, Mapping) else {}
-        addresses = {key: seen.pop(key, asked[key] if key in asked else None) for key in _ADDRESSES}
+        addresses = {key: seen.pop(key, asked.get(key, None)) for key in _ADDRESSES}
         endpoints[name] = {**seen, **{key: address for key, address in addresses.items() if key in asked}}
     return endpoints
 
