@@ -134,6 +134,9 @@ def settings(bench: Workbench) -> dict[str, object]:
     endpoints = config["networks"]
     assert isinstance(endpoints, dict)
     config["networks"] = {name: {**endpoint, "mac_address": None} for name, endpoint in endpoints.items()}
+    environment = config["environment"]
+    assert isinstance(environment, dict)
+    config["environment"] = {**environment, "HOSTNAME": None}  # Podman's
     labels = config["labels"]
     assert isinstance(labels, dict)
     return {**config, "hostname": None, "labels": foreign_labels(labels)}
