@@ -9,6 +9,8 @@ from reconciler.model.observed import EngineFacts
 
 #: the modes of BuildKit's network; "" is the first
 BUILDKIT_NETWORKS = frozenset({"", "default", "host", "none"})
+#: the API of the engine whose BuildKit no longer drops further options in silence (Docker 23)
+_WHOLE_BUILDKIT = (1, 42)
 
 
 def buildkit_options(build: Build) -> tuple[str, ...]:
@@ -44,6 +46,14 @@ def hindrance(build: Build, facts: EngineFacts) -> str:
             f"build: BuildKit builds only in the networks default, host and none, not in {build.network};"
             " DOCKER_BUILDKIT=0 takes the classic builder"
         )
+    early = {"additional_contexts": build.contexts, "shm_size": build.shm_size, "ulimits": build.ulimits}
+    options = tuple(name for name, value in early.items() if value)
+    if options and facts.api_version < _WHOLE_BUILDKIT:
+        return (
+            f"build: {', '.join(options)} needs an engine of API 1.42 (Docker 23), since the BuildKit of this one does"
+            f" without; this engine speaks {facts.api_text}"
+            + ("" if build.contexts else "; DOCKER_BUILDKIT=0 takes the classic builder, which has them")
+        )
     options = tuple(_index_options(build))
     if options and not facts.keeps_indexes:
         return (
@@ -59,7 +69,7 @@ def _index_options(build: Build) -> Iterator[str]:
     if len(build.platforms) > 1:
         yield "platforms (several)"
     for name, value in (("provenance", build.provenance), ("sbom", build.sbom)):
-        if value and value != "false":
+        if value:
             yield name
     if any("type=inline" not in target.split(",") for target in build.cache_to):
         yield "cache_to other than type=inline"

@@ -8,6 +8,7 @@ from reconciler.model.desired import ImageResource, PullPolicy
 from reconciler.model.observed import ObservedContainer, ObservedImage, normal_reference
 from reconciler.model.ownership import IMAGE_ADDRESS, IMAGE_CONTENT, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
+    WEIGHT,
     BuildImage,
     Change,
     FieldChange,
@@ -128,8 +129,12 @@ def _plan_tags(world: World, resource: ImageResource, image: ObservedImage) -> C
         before = world.image(tag)
         have = before.id if before is not None else None
         shown = (have[7:19] if have else "(none)", image.id[7:19])
-        fields.append(FieldChange(f"build.tags.{tag}", have, image.id, Reason.DRIFTED, "tag", shown=shown))
-    return Change(resource.address, Verb.UPDATE, Reason.DRIFTED, tuple(fields), steps)
+        # Where the repository has no tag of this content, the spec did not name it when this was built.
+        is_new = world.image(build_tag(tag, resource.content)) is not image
+        reason = Reason.SPEC_CHANGED if is_new else Reason.DRIFTED
+        fields.append(FieldChange(f"build.tags.{tag}", have, image.id, reason, "tag", shown=shown))
+    reason = min((field.reason for field in fields), key=WEIGHT.__getitem__, default=Reason.DRIFTED)
+    return Change(resource.address, Verb.UPDATE, reason, tuple(fields), steps)
 
 
 def _tag_steps(world: World, resource: ImageResource, image: ObservedImage) -> tuple[Step, ...]:

@@ -195,8 +195,9 @@ class _Resolver:
         return tuple(found)
 
     def _attestation(self, option: str) -> str:
-        value = self.table.get(option)
-        return "" if value is None else scalar(value)
+        """What is attached; "" for nothing, which is also what `false` says."""
+        value = scalar(self.table.get(option, False))
+        return "" if value == "false" else value
 
 
 def _pairs(raw: dict[str, Any] | list[str]) -> Iterator[tuple[str | int, str, str]]:
