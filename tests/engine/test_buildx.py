@@ -92,8 +92,31 @@ def test_the_words() -> None:
     staged = Staged("/s/context", "/s/Dockerfile", {"shared": "/s/context-0", "base": "docker-image://base:1"})
     words = arguments(WHOLE, staged, ["shop:1", "shop:x"], {"ours": "yes"}, {"token": "/proc/self/fd/7"}, "/s/id")
     assert words == [
-        *["build", "--builder", "default", "--progress", "plain", "--load", "--iidfile", "/s/id", "--file", "/s/Dockerfile"],
-        *["--tag", "shop:1", "--tag", "shop:x", "--label", "ours=yes", "--label", "team=shop", "--build-arg", "A=1", "--build-arg"],
+        *[
+            "build",
+            "--builder",
+            "default",
+            "--progress",
+            "plain",
+            "--load",
+            "--iidfile",
+            "/s/id",
+            "--file",
+            "/s/Dockerfile",
+        ],
+        *[
+            "--tag",
+            "shop:1",
+            "--tag",
+            "shop:x",
+            "--label",
+            "ours=yes",
+            "--label",
+            "team=shop",
+            "--build-arg",
+            "A=1",
+            "--build-arg",
+        ],
         "B=2 3",
         *["--build-context", "base=docker-image://base:1", "--build-context", "shared=/s/context-0"],
         *["--cache-from", "shop:cache", "--cache-from", "type=local,src=/c", "--cache-to", "type=inline"],
@@ -104,7 +127,21 @@ def test_the_words() -> None:
         *["--no-cache", "--pull", "--provenance=mode=max", "--sbom=true", "/s/context"],
     ]
     assert arguments(Build("/x"), Staged("/s/c", "/s/D", {}), ["a"], {}, {}, "/i") == (
-        ["build", "--builder", "default", "--progress", "plain", "--load", "--iidfile", "/i", "--file", "/s/D", "--tag", "a", "/s/c"]
+        [
+            "build",
+            "--builder",
+            "default",
+            "--progress",
+            "plain",
+            "--load",
+            "--iidfile",
+            "/i",
+            "--file",
+            "/s/D",
+            "--tag",
+            "a",
+            "/s/c",
+        ]
     )
 
 
