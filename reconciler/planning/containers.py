@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
@@ -21,12 +19,10 @@ from reconciler.model.plan import (
     Verb,
     WaitContainer,
 )
-from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
 from reconciler.planning.contents import files_of, in_place_steps, record
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
-    MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
     grace_seconds,
@@ -38,15 +34,16 @@ from reconciler.planning.expand import (
     wait_for_end,
     wait_seconds,
 )
+from reconciler.planning.gates import missing_for_container
 from reconciler.planning.lifetime import has_failed
 from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.sharing import donor_refs
 from reconciler.planning.unnamed import carried_over
+from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
 _NEVER_SERVED = ("created", "dead")
-_SINCE = {"healthcheck.start_interval": (1, 44), "volumes.subpath": (1, 45)}
 
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
@@ -56,7 +53,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = _unsupported(world, resource)
+    forbidden = missing_for_container(resource, world.facts) or dropped(world.facts, Kind.CONTAINER, resource.config)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
     difference = Difference.INTERRUPTED if interrupted else comparison.difference
@@ -188,30 +185,6 @@ def _expand(
         starts = any(field.forces in ("start", "restart") for field in comparison.fields)
         steps = [*blueprint.waits, *steps] if starts else steps
     return Change(resource.address, verb, weightiest(comparison.fields), comparison.fields, tuple(steps))
-
-
-# --- what the engine cannot do ---------------------------------------------------------------------------------------
-
-
-def _unsupported(world: World, resource: ContainerResource) -> str:
-    """What the engine's API version would drop in silence, as a note; "" when it knows everything."""
-    version, config = world.facts.api_version, resource.config
-    needed = {name: BY_NAME[Kind.CONTAINER][name].since for name in config}
-    check, mounts = config.get("healthcheck"), config.get("volumes")
-    if isinstance(check, Mapping) and "start_interval" in check:
-        needed["healthcheck.start_interval"] = _SINCE["healthcheck.start_interval"]
-    if isinstance(mounts, Mapping) and any(isinstance(m, Mapping) and "subpath" in m for m in mounts.values()):
-        needed["volumes.subpath"] = _SINCE["volumes.subpath"]
-    if version < MULTIPLE_ENDPOINTS_SINCE:
-        endpoints = config.get("networks")
-        for network in resource.networks[1:]:
-            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
-            if isinstance(endpoint, Mapping) and "mac_address" in endpoint:
-                # A connect ignores it; only the network that a container is made with takes it.
-                name = f"a mac_address on {network}, which is not the network with the highest priority,"
-                needed[name] = MULTIPLE_ENDPOINTS_SINCE
-    missing = [f"{name} needs API {since[0]}.{since[1]}" for name, since in needed.items() if since > version]
-    return f"{', '.join(missing)}; this engine speaks {world.facts.api_text}" if missing else ""
 
 
 # --- what it is made with ------------------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def update_steps(
     target = ref(current)
     options = {field.path.partition(".")[0] for field in fields}
     steps = _endpoint_steps(target, current, expected, observed, networks) if "networks" in options else []
-    settings = {field.path for field in fields if field.forces == "update"}
+    settings = {field.path.partition(".")[0] for field in fields if field.forces == "update"}
     if settings & {"mem_limit", "memswap_limit"}:
         settings |= {"mem_limit", "memswap_limit"}  # the engine judges one by what it holds of the other
     if settings:

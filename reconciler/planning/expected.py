@@ -10,6 +10,7 @@ from reconciler.model.mounts import comparable_mount
 from reconciler.model.observed import EngineFacts, ObservedContainer
 from reconciler.model.options import Supplied
 from reconciler.model.ownership import foreign_labels
+from reconciler.model.plan import VOLUMES_FROM
 from reconciler.model.rows import BY_NAME, CONTAINER
 from reconciler.model.values import Config, Value
 
@@ -29,7 +30,7 @@ def expected_container(
 
     Args:
         supplied: what the image of `observed` adds.
-        donors: by option, the id of the container whose namespace is shared.
+        donors: by option, the id of the container whose namespace or mounts are shared.
     """
     declared = resource.config
     config = _layered(declared, supplied)
@@ -39,9 +40,15 @@ def expected_container(
     config["expose"] = {**_mapping(config["expose"]), **dict.fromkeys(_mapping(config["ports"]), True)}
     config["memswap_limit"] = _expect_swap(declared, facts)
     config["volumes"] = _expect_mounts(declared, supplied, resource.holders)
+    config["runtime"] = declared.get("runtime") or facts.default_runtime
     config["networks"], config["network_mode"] = _expect_networks(resource, observed)
     for option, donor_id in donors.items():
-        config[option] = f"container:{donor_id}"
+        if not option.startswith(VOLUMES_FROM):
+            config[option] = f"container:{donor_id}"
+    config["volumes_from"] = {
+        donors.get(f"{VOLUMES_FROM}{donor}") or donor.removeprefix("container:"): mode
+        for donor, mode in _mapping(config["volumes_from"]).items()
+    }
     return config
 
 

@@ -66,6 +66,15 @@ def env_files(scope: Scope) -> list[str]:
     return found
 
 
+def labels_from_files(scope: Scope, keys: Keys, raw: str | list[str]) -> dict[str, Value]:
+    """The labels in the files of `label_file`; later files win."""
+    labels: dict[str, Value] = {}
+    for at, path in enumerate([raw] if isinstance(raw, str) else raw):
+        labels.update(_read(scope, (*keys, "label_file", at), {"path": path}))
+    scope.check_labels((*keys, "label_file"), labels)
+    return labels
+
+
 def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:
     path = absolute(scope.directory, entry["path"], scope.environment)
     shown = str(Path(scope.shown, entry["path"]))

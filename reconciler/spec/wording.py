@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from reconciler.spec.compose_words import ELSEWHERE, NOT_YET
+from reconciler.spec.compose_words import ELSEWHERE, EXCLUDED
 from reconciler.spec.keys import Keys
 from reconciler.spec.problems import nearest, suggest
 
@@ -62,8 +62,8 @@ def _unknown(keys: Keys, known: list[str]) -> Words:
     message = f"unknown {what} '{key}'"
     if key in ELSEWHERE.get(table, {}):
         return Words(keys, message, ELSEWHERE[table][key])
-    if table == "container" and key in NOT_YET:
-        return Words(keys, f"Compose has '{key}', this program does not have it yet", "leave it out")
+    if table == "container" and key in EXCLUDED:
+        return Words(keys, f"'{key}' of Compose is not known here", EXCLUDED[key])
     return Words(keys, message, suggest(key, known))
 
 

@@ -18,8 +18,20 @@ from tests.support.engine import remove_project
 from tests.support.inprocess import Workbench
 
 #: options that exclude one another or need the loop's command, or that a machine may not have
-LEFT_OUT = {"image", "command", "entrypoint", "memswap_limit", "network_mode", "privileged", "pid", "ipc", "cpus"}
-NAMES = sorted(set(examples.CONTAINER) - LEFT_OUT)
+LEFT_OUT = {
+    "image",
+    "command",
+    "entrypoint",
+    "memswap_limit",
+    "network_mode",
+    "privileged",
+    "pid",
+    "ipc",
+    "cpus",
+    "uts",
+    "annotations",
+}
+NAMES = sorted(name for name, example in examples.CONTAINER.items() if name not in LEFT_OUT and not example.lacks)
 IMAGE = """FROM busybox:latest
 ENV FROM_IMAGE=1 LEVEL=image
 LABEL from.image=yes team=image
