@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench
+.PHONY: help check format lint types imports tests golden bench differential
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -28,3 +28,6 @@ golden: ## write the expected files anew from what the tests see
 
 bench: ## side by side with Docker Compose: scripts/engine exec make bench ARGS="..."
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
+	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)

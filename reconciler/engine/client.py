@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
@@ -120,6 +120,15 @@ class DockerEngine:
         with closing(chunks):
             yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
 
+    def get_archive(self, container_id: str, path: str) -> bytes:
+        doing = f"read {path} in container {container_id[:12]}"
+        query = urlencode({"path": path})
+        url = f"/v{self._version}/containers/{quote(container_id, safe='')}/archive?{query}"
+        status, body, _ = self._wire.get(url)
+        if status >= 400:
+            raise refused(doing, status, message_of(body))
+        return body
+
     # --- writes: images ----------------------------------------------------------------------------------------
 
     def pull_image(self, reference: str, platform: str, progress: Progress) -> None:
@@ -219,9 +228,17 @@ class DockerEngine:
         doing = f"rename container {container_id[:12]} to {name}"
         self._writes.post(doing, "/containers/{0}/rename", container_id, params={"name": name})
 
-    def remove_container(self, container_id: str) -> None:
-        params = {"v": 0, "force": 0}
+    def remove_container(self, container_id: str, *, volumes: bool = False) -> None:
+        params = {"v": int(volumes), "force": 0}
         self._writes.delete(f"remove container {container_id[:12]}", "/containers/{0}", container_id, params=params)
+
+    def put_archive(self, container_id: str, path: str, archive: bytes) -> None:
+        doing = f"put files into container {container_id[:12]}"
+        self._writes.put(doing, "/containers/{0}/archive", container_id, content=archive, params={"path": path})
+
+    def signal_container(self, container_id: str, signal: str) -> None:
+        doing = f"send {signal} to container {container_id[:12]}"
+        self._writes.post(doing, "/containers/{0}/kill", container_id, params={"signal": signal})
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model import forms
+from reconciler.model.contents import parse_recorded
 from reconciler.model.mounts import read_mounts
 from reconciler.model.observed import ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from reconciler.model.options import Option
+from reconciler.model.ownership import CONTENTS, HOLDER
 from reconciler.model.rows import CONTAINER, NETWORK, VOLUME
 from reconciler.model.scalars import declare_path, read_swappiness
 from reconciler.model.structures import read_endpoint
@@ -17,7 +19,7 @@ from reconciler.model.values import Value
 Json = Mapping[str, Any]
 
 # Read apart from the table's forms: they stand in more than one place of the answer.
-_APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt"}
+_APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt", "configs", "secrets"}
 # What these read is a value too when it is 0 or false.
 _ZERO_SAYS = (forms.same, read_swappiness)
 _BUILT_IN_NETWORKS = ("host", "none")
@@ -64,6 +66,8 @@ def decode_container(answer: Json) -> ObservedContainer:
     config["volumes"] = read_mounts(host, answer.get("Mounts") or [], (answer.get("Config") or {}).get("Volumes") or ())
     config["security_opt"] = forms.declare_security(_asked_for(host))
     mounted = _mapping(config["volumes"])  # `Mounts` also has what comes from other containers
+    recorded = parse_recorded(((answer.get("Config") or {}).get("Labels") or {}).get(CONTENTS, ""))
+    config["configs"], config["secrets"] = recorded.configs, recorded.secrets
     health = (state.get("Health") or {}).get("Status") or ""
     return ObservedContainer(
         id=answer["Id"],
@@ -74,6 +78,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         error=state.get("Error") or "",
         health="" if health == "none" else health,
         since=_since(state),
+        created=answer.get("Created") or "",
         image_id=answer["Image"],
         image=(answer.get("Config") or {}).get("Image") or "",
         config=config,
@@ -85,7 +90,20 @@ def decode_container(answer: Json) -> ObservedContainer:
         },
         published=_published((answer.get("NetworkSettings") or {}).get("Ports") or {}),
         restart_count=int(answer.get("RestartCount") or 0),
+        contents=recorded,
+        holders=_holders(answer),
     )
+
+
+def _holders(answer: Json) -> tuple[str, ...]:
+    """The names of the volumes that were made for files of ours."""
+    targets = {
+        mount["Target"]
+        for mount in answer["HostConfig"].get("Mounts") or ()
+        if HOLDER in ((mount.get("VolumeOptions") or {}).get("Labels") or {})
+    }
+    mounts = answer.get("Mounts") or ()
+    return tuple(sorted(mount["Name"] for mount in mounts if mount["Destination"] in targets)) if targets else ()
 
 
 def _asked_for(host: Json) -> list[str]:

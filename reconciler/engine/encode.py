@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.model.address import Kind
 from reconciler.model.mounts import bind_text, mount_body, needs_mount_api
 from reconciler.model.options import Option
+from reconciler.model.ownership import HOLDER, PROJECT
 from reconciler.model.plan import VOLUMES_FROM, CreateContainer, CreateNetwork, CreateVolume
 from reconciler.model.rows import BY_NAME
 from reconciler.model.structures import endpoint_body
@@ -15,7 +16,18 @@ from reconciler.model.values import Config, Value
 
 Json = dict[str, Any]
 
-_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels", "volumes_from"}
+_APART = {
+    "image",
+    "container_name",
+    "networks",
+    "network_mode",
+    "volumes",
+    "volumes_from",
+    "expose",
+    "labels",
+    "configs",
+    "secrets",
+}
 
 
 def encode_container(action: CreateContainer) -> Json:
@@ -41,7 +53,7 @@ def encode_container(action: CreateContainer) -> Json:
     exposed = {**_mapping(config.get("expose")), **_mapping(config.get("ports"))}
     if exposed:
         flat["ExposedPorts"] = {port: {} for port in sorted(exposed)}
-    _encode_mounts(flat["HostConfig"], _mapping(config.get("volumes")), action.anonymous)
+    _encode_mounts(flat["HostConfig"], _mapping(config.get("volumes")), action)
     _encode_networks(flat, action)
     return flat
 
@@ -54,8 +66,8 @@ def _put(target: Json, row: Option, value: Value) -> None:
         target[name] = [*target[name], *item] if target.get(name) and isinstance(item, list) else item
 
 
-def _encode_mounts(host: Json, mounts: Mapping[str, Any], anonymous: Mapping[str, str]) -> None:
-    binds, bodies = [], []
+def _encode_mounts(host: Json, mounts: Mapping[str, Any], action: CreateContainer) -> None:
+    binds, bodies, anonymous = [], [], action.anonymous
     for target, mount in sorted(mounts.items()):
         if mount["type"] == "volume" and not mount.get("source") and target in anonymous:
             bodies.append(mount_body(target, {**mount, "source": anonymous[target]}))
@@ -66,6 +78,9 @@ def _encode_mounts(host: Json, mounts: Mapping[str, Any], anonymous: Mapping[str
     for target, volume in sorted(anonymous.items()):
         if target not in mounts:
             bodies.append(mount_body(target, {"type": "volume", "source": volume}))
+    for target in action.holders:
+        labels = {HOLDER: action.labels[PROJECT]}
+        bodies.append({"Type": "volume", "Target": target, "VolumeOptions": {"Labels": labels}})
     if binds:
         host["Binds"] = binds
     if bodies:

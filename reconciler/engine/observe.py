@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from reconciler.engine.archives import with_note
 from reconciler.engine.decode import (
     decode_container,
     decode_listed_container,
@@ -65,7 +66,8 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     images = asked_images.answer()
     listed = _without_inherited_labels(answered, images)
     ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable)}
-    inspected = {answer["Id"]: decode_container(answer) for answer in engine.inspect_containers(list(ours))}
+    answers = engine.inspect_containers(list(ours))
+    inspected = {answer["Id"]: with_note(engine, decode_container(answer)) for answer in answers}
     others = [decode_listed_container(entry) for entry in listed if entry["Id"] not in ours]
     members, users = _attachments(listed)
     used_images = {container.image_id for container in inspected.values()}

@@ -178,11 +178,12 @@ class _Connection:
                 return
 
     def tell(self, method: str, path: str, body: bytes | None, timeout: float | None) -> Answer:
-        """Send one request with a body of JSON, or none; its answer."""
+        """Send one request with a body, or none; its answer. What is PUT is a tar, all else JSON."""
         self.is_whole = False
         self.stream.settimeout(timeout)
         # An absent body is `null` to engines before 24 when the header says JSON.
-        kind = "" if body is None else "Content-Type: application/json\r\n"
+        type_of_body = "application/x-tar" if method == "PUT" else "application/json"
+        kind = "" if body is None else f"Content-Type: {type_of_body}\r\n"
         length = f"Content-Length: {len(body or b'')}\r\n"
         self.stream.sendall(f"{method} {path}{self._tail}{kind}{length}\r\n".encode("ascii") + (body or b""))
         answer = self._read_answer()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address
+from reconciler.model.contents import Content, Use
 from reconciler.model.values import Config
 
 
@@ -25,10 +26,14 @@ class PullPolicy(StrEnum):
 
 
 class Dependency(NamedTuple):
-    """A container that must have reached a condition first; `address` names the whole, not an instance."""
+    """A container that must have reached a condition first; `address` names the whole, not an instance.
+
+    `restart`: whoever depends on it is restarted after it was made anew or started again.
+    """
 
     address: Address
     condition: Condition
+    restart: bool = False
 
 
 class Origin(NamedTuple):
@@ -101,6 +106,9 @@ class ContainerResource(NamedTuple):
         depends_on: what must be there first, the containers whose namespaces it shares included.
         needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
+        is_job: it is there to end well, once; a container that is no job is there to run.
+        contents: what it is given as files, and what it watches.
+        holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
     """
 
     address: Address
@@ -112,7 +120,10 @@ class ContainerResource(NamedTuple):
     needs: tuple[Address, ...] = ()
     platform: str = ""
     adopt: bool = False
+    is_job: bool = False
     origin: Origin = Origin("", ())
+    contents: tuple[Use, ...] = ()
+    holders: tuple[str, ...] = ()
 
 
 Resource: TypeAlias = ImageResource | NetworkResource | VolumeResource | ContainerResource
@@ -127,6 +138,8 @@ class DesiredState(NamedTuple):
         prune: volumes that leave the spec are removed when the run is confirmed.
         warnings: what the spec's author should know although it is no error.
         files: the spec files that were read, as the user would name them.
+        reads: all else that was read and counts: env files, configs, secrets, what is watched; absolute paths.
+        secrets: the declared secrets, by name.
     """
 
     project: str
@@ -134,6 +147,8 @@ class DesiredState(NamedTuple):
     prune: bool = False
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    secrets: Mapping[str, Content] = {}
 
     def images(self) -> list[ImageResource]:
         return [resource for resource in self.resources.values() if isinstance(resource, ImageResource)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.address import Kind
+from reconciler.model.contents import CONFIGS, SECRETS
 from reconciler.model.devices import BLKIO, DEVICES, REQUESTS
 from reconciler.model.forms import (
     ADDRESSES,
@@ -123,7 +124,12 @@ _STORAGE = (
     Option("volumes_from", _HOST + "VolumesFrom", VOLUMES_FROM, default={}, summary="All mounts of other containers: NAME[:ro] of this project, or container:NAME[:ro].", example='["db:ro"]'),
     Option("tmpfs", _HOST + "Tmpfs", TMPFS, default={}, summary="Directories kept in memory, path[:options].", example='["/run:size=64m"]'),
 )
+_CONTENTS = (
+    Option("configs", "Config.Labels", CONFIGS, default={}, summary="Files with the content of a [config.*]: names (the file is /NAME), or tables of source, target, uid, gid, mode, on_change.", example='[{ source = "motd", target = "/etc/motd" }]'),
+    Option("secrets", "Config.Labels", SECRETS, default={}, summary="Files with the content of a [secret.*], readable to the container's user only: names (the file is /run/secrets/NAME), or tables of source, target, uid, gid, mode, on_change.", example='["db_password"]'),
+)
 _STEERING = (
+    Option("watch", cost=_NOTHING, summary="Bind-mounted files and directories whose content counts: paths, or tables of path and on_change.", example='[{ path = "./conf", on_change = "signal:SIGHUP" }]'),
     Option("env_file", cost=_NOTHING, summary="Files of NAME=value lines, below `environment`; the path is relative to the spec.", example='[".env.api"]'),
     Option("label_file", cost=_NOTHING, summary="Files of name=value lines, below `labels`; the path is relative to the spec.", example='["labels.env"]'),
     Option("mac_address", cost=_NOTHING, summary="A fixed MAC address on the first of its networks.", example='"02:42:ac:11:00:02"'),
@@ -133,7 +139,8 @@ _STEERING = (
     Option("profiles", cost=_NOTHING, summary="It is part of the project only while one of these is active: in [project] profiles, or in RECONCILER_PROFILES.", example='["debug"]'),
     Option("attach", cost=_NOTHING, summary="Nothing here: whose output `docker compose up` shows.", example="false"),
     Option("develop", cost=_NOTHING, summary="Nothing here: what `docker compose watch` does.", example='{ watch = [{ path = "./src", action = "rebuild" }] }'),
-    Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed.", example='{ db = "healthy" }'),
+    Option("kind", cost=_NOTHING, summary="service: it is to run. job: it runs once for each version of its image and settings, and is done when it ends with exit code 0.", example='"job"'),
+    Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed, or with tables of condition, restart, required.", example='{ db = "healthy" }'),
     Option("scale", cost=_NOTHING, summary="How many instances.", unit="containers", example="2"),
     Option("pull_policy", cost=_NOTHING, summary="When an image that this project does not declare is pulled: always, missing or never.", example='"missing"'),
     Option("platform", cost=_NOTHING, summary="The platform of the image, os/architecture[/variant].", example='"linux/amd64"'),
@@ -149,7 +156,7 @@ _UNDECLARED = tuple(
         (_HOST + "VolumeDriver", TEXT, None),
     )
 )
-CONTAINER = _PROCESS + _RESOURCES + _SECURITY + _LIFECYCLE + _NETWORKING + _STORAGE + _STEERING + _UNDECLARED
+CONTAINER = _PROCESS + _RESOURCES + _SECURITY + _LIFECYCLE + _NETWORKING + _STORAGE + _CONTENTS + _STEERING + _UNDECLARED
 
 NETWORK = (
     Option("driver", "Driver", TEXT, default="bridge", summary="The network driver.", example='"bridge"'),

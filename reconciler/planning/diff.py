@@ -121,6 +121,8 @@ def show(row: Option, path: str, value: Value) -> str:
         return show_duration(value)
     if isinstance(value, int) and ((row.name == "volumes" and key == "size") or "_bps." in path):
         return show_size(value)
+    if row.name in ("configs", "secrets") and key == "mode" and isinstance(value, int):
+        return f'"{value:04o}"'
     return show_plain(value)
 
 

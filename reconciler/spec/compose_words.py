@@ -13,8 +13,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "networks": "write [network.NAME]",
         "volumes": "write [volume.NAME]",
         "images": "write [image.NAME]",
-        "secrets": "mount a file: volumes = ['./secret:/run/secrets/name:ro']",
-        "configs": "mount a file: volumes = ['./config:/etc/config:ro']",
+        "secrets": "write [secret.NAME]",
+        "configs": "write [config.NAME]",
         "include": "put the files side by side: all *.toml files of the directory are read",
     },
     "container": {
@@ -29,8 +29,6 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "restart_policy": "write restart",
         "replicas": "write scale",
         "stop_timeout": "write stop_grace_period",
-        "secrets": "mount a file: volumes = ['./secret:/run/secrets/name:ro']",
-        "configs": "mount a file: volumes = ['./config:/etc/config:ro']",
         "extends": "write it out, or give both containers the same env_file",
     },
     "image": {

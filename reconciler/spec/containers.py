@@ -9,9 +9,11 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, Dependency, NetworkResource, VolumeResource
 from reconciler.model.values import Value
 from reconciler.spec.attachments import attach
+from reconciler.spec.contents import Contents, holders
 from reconciler.spec.deploy import reserve_devices
 from reconciler.spec.environment import labels_from_files, merged_environment
 from reconciler.spec.images import Images
+from reconciler.spec.jobs import check_job, is_job
 from reconciler.spec.keys import Keys
 from reconciler.spec.mounts import resolve_mounts
 from reconciler.spec.naming import wrong_object
@@ -30,6 +32,7 @@ class Surroundings(NamedTuple):
     volumes: Mapping[str, VolumeResource]
     dependencies: Mapping[str, tuple[Dependency, ...]]
     adopt: bool
+    contents: Contents
 
 
 def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[ContainerResource]:
@@ -51,6 +54,8 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
     if attachment.config is not None:
         config["networks"] = attachment.config
     check_container(scope, name, config)
+    check_job(scope, name, table)
+    uses = around.contents.of_container(name, table, config)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -68,7 +73,10 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             needs,
             table.get("platform", ""),
             table.get("adopt", around.adopt),
+            is_job(table),
             scope.origin(Kind.CONTAINER, name),
+            uses,
+            holders(uses, config),
         )
         for index, engine_name in names
     ]

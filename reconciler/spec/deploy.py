@@ -139,10 +139,6 @@ def not_carried_out(scope: Scope) -> tuple[str, ...]:
             for key in (unheeded if isinstance(item, Mapping) else ())
             if key in item
         ]
-        depends_on = table.get("depends_on")
-        if isinstance(depends_on, Mapping):
-            restarts = [key for key, item in depends_on.items() if isinstance(item, Mapping) and item.get("restart")]
-            session += [f"{address}.depends_on.{key}.restart" for key in restarts]
     said = (
         (swarm, "means something to a swarm only"),
         (session, "is about commands of Compose, which are not those of this program"),

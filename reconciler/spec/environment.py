@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.model.address import Kind
 from reconciler.model.forms import ENVIRONMENT
 from reconciler.model.values import Value
 from reconciler.spec.env_files import MAX_BYTES, parse_env_file
@@ -61,6 +62,17 @@ def labels_from_files(scope: Scope, keys: Keys, raw: str | list[str]) -> dict[st
         labels.update(_read(scope, (*keys, "label_file", at), {"path": path}))
     scope.check_labels((*keys, "label_file"), labels)
     return labels
+
+
+def env_files(scope: Scope) -> list[str]:
+    """The files that the containers' `env_file` and `label_file` name, and `.env`, there or not."""
+    found = [absolute(scope.directory, ".env", scope.environment)]
+    for table in scope.tables(Kind.CONTAINER).values():
+        for raw in (table.get("env_file", []), table.get("label_file", [])):
+            for entry in [raw] if isinstance(raw, str) else raw:
+                path = entry if isinstance(entry, str) else entry["path"]
+                found.append(absolute(scope.directory, path, scope.environment))
+    return found
 
 
 def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:

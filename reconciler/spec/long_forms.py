@@ -130,11 +130,11 @@ IPAM = table("Ipam",
 )
 CONDITION = Literal["started", "healthy", "completed", "service_started", "service_healthy", "service_completed_successfully"]
 DEPENDENCY = table("Dependency",
-    required=option(bool, "Whether it is a mistake when the other container is not part of the project; true when not given.", example=False),
-    restart=option(bool, "Nothing here: it is about `docker compose restart`.", example=True),
-    condition=option(CONDITION, "What the other container must have reached; started when not given.", "healthy"),
+    condition=option(CONDITION, "What the other container must have reached; when not given, completed for a job and started for any other.", "healthy"),
+    restart=option(bool, "Restart this container after the other one was made anew or started again; false when not given.", example=True),
+    required=option(bool, "Whether it is a mistake when the project has no such container; true when not given.", example=False),
 )
-WATCH = table("Watch",
+DEVELOP_WATCH = table("DevelopWatch",
     path=needed(str, "What is watched.", "./src"),
     action=needed(str, "What a change causes.", "sync"),
     target=option(str, "Where it goes in the container.", "/app"),
@@ -143,7 +143,7 @@ WATCH = table("Watch",
     exec=option(table_of(one_of(text=str, list=TEXTS, boolean=bool, table=table_of(SCALAR))), "What is run.", {"command": "reload"}),
 )
 DEVELOP = table("Develop",
-    watch=option(list_of(WATCH), "What `docker compose watch` does.", [{"path": "./src", "action": "sync"}]),
+    watch=option(list_of(DEVELOP_WATCH), "What `docker compose watch` does.", [{"path": "./src", "action": "sync"}]),
 )
 _CPUS = one_of(number=float, text=str)
 LIMITS = table("DeployLimits",
@@ -186,6 +186,19 @@ DEPLOY = table("Deploy",
 ENV_FILE = table("EnvFile",
     path=needed(str, "The file, relative to the spec.", ".env.api"),
     required=option(bool, "Whether it is a mistake when the file is missing; true when not given.", example=False),
+)
+_ON_CHANGE = option(str, "What a new content means: replace (when not given), restart, signal:NAME or ignore.", "signal:SIGHUP")
+FILE = table("File",
+    source=needed(str, "The [config.*] or [secret.*].", "motd"),
+    target=option(str, "The file in the container; secrets without a leading slash are in /run/secrets.", "/etc/motd"),
+    uid=option(TEXT_OR_INTEGER, "The number of its owner; the container's user when not given.", "1000"),
+    gid=option(TEXT_OR_INTEGER, "The number of its group; that of the container's user when not given.", "1000"),
+    mode=option(TEXT_OR_INTEGER, "Its permissions, octal when a text; 0444 of a config and 0400 of a secret when not given.", "0440"),
+    on_change=_ON_CHANGE,
+)
+WATCH = table("Watch",
+    path=needed(str, "The file or directory, relative to the spec.", "./conf"),
+    on_change=_ON_CHANGE,
 )
 BUILD = table("Build",
     context=needed(str, "The directory that is sent to the engine, relative to the spec.", "./api"),

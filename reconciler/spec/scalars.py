@@ -27,8 +27,6 @@ _FURTHER: dict[str, type] = {
     "container.*.adopt": bool,
     "container.*.scale": int,
     "container.*.attach": bool,
-    "container.*.depends_on.*.required": bool,
-    "container.*.depends_on.*.restart": bool,
     "container.*.blkio_config.weight": int,
     "container.*.blkio_config.weight_device.#.weight": int,
     "container.*.ports.#.target": int,
@@ -42,6 +40,8 @@ _FURTHER: dict[str, type] = {
     "container.*.ulimits.*.soft": int,
     "container.*.ulimits.*.hard": int,
     "container.*.env_file.#.required": bool,
+    "container.*.depends_on.*.restart": bool,
+    "container.*.depends_on.*.required": bool,
     "container.*.rollout.max_parallel": int,
 }
 _TYPES: dict[str, type] = _FURTHER | {

@@ -1,9 +1,12 @@
 """What the program relies on in an engine: the same facts on the one in memory and on a real one."""
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from reconciler.engine.archives import read_file
 from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.desired import Build
 from tests.engine.conftest import Bench
@@ -391,3 +394,51 @@ def test_mounts_are_resolved_and_anonymous_volumes_stay(bench: Bench) -> None:
     bench.engine.remove_container(container)
     assert anonymous in [volume["Name"] for volume in bench.engine.list_volumes()]
     bench.engine.remove_volume(anonymous)
+
+
+# --- files in containers -----------------------------------------------------------------------------------------------
+
+
+def packed(name: str, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.uid, entry.gid, entry.mode = len(content), 5, 6, 0o400
+        tar.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_files_are_put_into_a_container_and_read(bench: Bench, start: bool) -> None:
+    container = bench.container("a", start=start)
+    for content in (b"one", b"two"):
+        bench.engine.put_archive(container, "/", packed("run/secrets/key", content))
+        with tarfile.open(fileobj=io.BytesIO(bench.engine.get_archive(container, "/run/secrets/key"))) as tar:
+            entry = tar.next()
+            assert entry is not None
+            assert (entry.name, entry.uid, entry.gid, entry.mode & 0o7777) == ("key", 5, 6, 0o400)
+        assert read_file(bench.engine.get_archive(container, "/run/secrets/key")) == content
+    with pytest.raises(NotFoundError):
+        bench.engine.get_archive(container, "/run/secrets/other")
+
+
+def test_a_read_only_container_takes_files_in_volumes_only(bench: Bench) -> None:
+    mount = {"Type": "volume", "Target": "/run/secrets", "VolumeOptions": {"Labels": {"a": "b"}}}
+    container = bench.container("a", ReadonlyRootfs=True, Mounts=[mount])
+    with refusal(500, "read-only"):
+        bench.engine.put_archive(container, "/", packed("run/secrets/key", b"one"))
+    bench.engine.put_archive(container, "/run/secrets", packed("key", b"one"))
+    assert read_file(bench.engine.get_archive(container, "/run/secrets/key")) == b"one"
+    name = bench.inspect(container)["Mounts"][0]["Name"]
+    assert next(v for v in bench.engine.list_volumes() if v["Name"] == name)["Labels"] == {"a": "b"}
+    bench.engine.remove_container(container, volumes=True)
+    assert name not in [volume["Name"] for volume in bench.engine.list_volumes()]
+
+
+def test_a_signal_needs_a_process(bench: Bench) -> None:
+    container = bench.container("a")
+    with refusal(409, "is not running"):
+        bench.engine.signal_container(container, "SIGHUP")
+    bench.engine.start_container(container)
+    bench.engine.signal_container(container, "SIGWINCH")
+    assert bench.inspect(container)["State"]["Status"] == "running"

@@ -19,6 +19,7 @@ from tests.options import examples
 from tests.options.examples import Example
 from tests.support.inprocess import Workbench, explain
 
+CONTENTS = '[config.motd]\ncontent = "Welcome."\n[config.other]\ncontent = "x"\n[secret.key]\nenvironment = "PATH"'
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
 VERBS = {
     Cost.UPDATE: {Verb.UPDATE},
@@ -81,6 +82,7 @@ def container_spec(name: str, value: str | None, example: Example) -> str:
     if name == "volumes_from":
         lines.append(f'[container.donor]\nimage = "busybox:latest"\n{LOOP}\nvolumes = ["data:/data", "/anonymous"]')
         lines.append("[volume.data]")
+    lines.append(CONTENTS if name in ("configs", "secrets") else "")
     return "\n".join(line for line in lines if line) + "\n"
 
 
