@@ -30,8 +30,6 @@ _FURTHER: dict[str, type] = {
     "container.*.adopt": bool,
     "container.*.scale": int,
     "container.*.attach": bool,
-    "container.*.depends_on.*.required": bool,
-    "container.*.depends_on.*.restart": bool,
     "container.*.blkio_config.weight": int,
     "container.*.blkio_config.weight_device.#.weight": int,
     "container.*.ports.#.target": int,
