@@ -65,9 +65,9 @@ def decode_container(answer: Json) -> ObservedContainer:
     }
     config["volumes"] = read_mounts(host, answer.get("Mounts") or [], (answer.get("Config") or {}).get("Volumes") or ())
     config["security_opt"] = forms.declare_security(_asked_for(host))
-    mounted = _mapping(config["volumes"])  # `Mounts` also has what comes from other containers
     recorded = parse_recorded(((answer.get("Config") or {}).get("Labels") or {}).get(CONTENTS, ""))
     config["configs"], config["secrets"] = recorded.configs, recorded.secrets
+    mounted = _mapping(config["volumes"])  # `Mounts` also has what comes from other containers
     health = (state.get("Health") or {}).get("Status") or ""
     return ObservedContainer(
         id=answer["Id"],

@@ -17,17 +17,8 @@ from reconciler.model.values import Config, Value
 Json = dict[str, Any]
 
 _APART = {
-    "image",
-    "container_name",
-    "networks",
-    "network_mode",
-    "volumes",
-    "volumes_from",
-    "expose",
-    "labels",
-    "configs",
-    "secrets",
-}
+    "image", "container_name", "networks", "network_mode", "volumes", "expose", "labels", "configs", "secrets", "volumes_from",
+}  # fmt: skip
 
 
 def encode_container(action: CreateContainer) -> Json:

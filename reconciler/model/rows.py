@@ -131,6 +131,7 @@ _CONTENTS = (
 _STEERING = (
     Option("watch", cost=_NOTHING, summary="Bind-mounted files and directories whose content counts: paths, or tables of path and on_change.", example='[{ path = "./conf", on_change = "signal:SIGHUP" }]'),
     Option("env_file", cost=_NOTHING, summary="Files of NAME=value lines, below `environment`; the path is relative to the spec.", example='[".env.api"]'),
+    Option("kind", cost=_NOTHING, summary="service: it is to run. job: it runs once for each version of its image and settings, and is done when it ends with exit code 0.", example='"job"'),
     Option("label_file", cost=_NOTHING, summary="Files of name=value lines, below `labels`; the path is relative to the spec.", example='["labels.env"]'),
     Option("mac_address", cost=_NOTHING, summary="A fixed MAC address on the first of its networks.", example='"02:42:ac:11:00:02"'),
     Option("links", cost=_NOTHING, summary="Containers of this project that it finds under another name too, NAME[:ALIAS]; they are started first.", example='["db:database"]'),
@@ -139,7 +140,6 @@ _STEERING = (
     Option("profiles", cost=_NOTHING, summary="It is part of the project only while one of these is active: in [project] profiles, or in RECONCILER_PROFILES.", example='["debug"]'),
     Option("attach", cost=_NOTHING, summary="Nothing here: whose output `docker compose up` shows.", example="false"),
     Option("develop", cost=_NOTHING, summary="Nothing here: what `docker compose watch` does.", example='{ watch = [{ path = "./src", action = "rebuild" }] }'),
-    Option("kind", cost=_NOTHING, summary="service: it is to run. job: it runs once for each version of its image and settings, and is done when it ends with exit code 0.", example='"job"'),
     Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed, or with tables of condition, restart, required.", example='{ db = "healthy" }'),
     Option("scale", cost=_NOTHING, summary="How many instances.", unit="containers", example="2"),
     Option("pull_policy", cost=_NOTHING, summary="When an image that this project does not declare is pulled: always, missing or never.", example='"missing"'),

@@ -19,6 +19,7 @@ from reconciler.planning.expand import declared_options
 from reconciler.planning.expected import expected_container, observed_container
 from reconciler.planning.lifetime import inputs_of_job, is_done, restarts, state_field
 from reconciler.planning.sharing import donors_observed
+from reconciler.planning.untold import as_far_as_told
 from reconciler.planning.world import World
 
 
@@ -49,12 +50,14 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     found = {name: world.network(name) for name in container.network_ids}
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
     observed = observed_container(container, expected, network_ids)
+    declared = declared_options(resource)
+    observed = as_far_as_told(world.facts, Kind.CONTAINER, expected, observed, declared, made_from)
     _leave_to_networks(world, expected, observed)
     if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")
     ):
         _forget_former_volumes(expected, observed)
-    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
+    fields = diff_config(Kind.CONTAINER, expected, observed, declared, made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
         fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]

@@ -39,6 +39,7 @@ from reconciler.planning.lifetime import has_failed
 from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.sharing import donor_refs
 from reconciler.planning.unnamed import carried_over
+from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
@@ -52,7 +53,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = missing_for_container(resource, world.facts)
+    forbidden = missing_for_container(resource, world.facts) or dropped(world.facts, Kind.CONTAINER, resource.config)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
     difference = Difference.INTERRUPTED if interrupted else comparison.difference

@@ -12,7 +12,7 @@ from reconciler.model.ownership import Fingerprint, hash_declared, hash_option
 from reconciler.model.plan import FieldChange, Reason
 from reconciler.model.rows import BY_NAME, TABLE
 from reconciler.model.scalars import show_duration, show_size
-from reconciler.model.values import Config, Value
+from reconciler.model.values import NOT_TOLD, Config, Value
 from reconciler.planning.world import is_sensitive
 
 _DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
@@ -114,6 +114,8 @@ def _show_hidden(leaf: _Leaf) -> tuple[str, str]:
 
 def show(row: Option, path: str, value: Value) -> str:
     """A value as it would be written in the spec."""
+    if value == NOT_TOLD:
+        return NOT_TOLD
     if path == row.name:
         return row.form.show(value)
     key = path.rpartition(".")[2]

@@ -107,7 +107,9 @@ def _expect_networks(resource: ContainerResource, observed: ObservedContainer) -
         return ({"bridge": {}} if mode == "bridge" else {}), mode
     current = (observed.config or {}).get("network_mode")
     primary = resource.networks[0] if resource.networks else "none"
-    return resource.config.get("networks") or {}, current if current in resource.networks else primary
+    endpoints = _mapping(resource.config.get("networks"))
+    wanted = {name: _without_own_name(_mapping(endpoint), resource.name) for name, endpoint in endpoints.items()}
+    return wanted, current if current in resource.networks else primary
 
 
 def observed_container(
@@ -129,9 +131,19 @@ def observed_container(
         seen, current_id = observed.network_ids.get(name, ""), network_ids.get(name, "")
         if seen and current_id and seen != current_id:
             continue
-        endpoints[name] = _comparable_endpoint(_mapping(endpoint), _mapping(wanted.get(name)), _mapping(config))
+        known = _without_own_name(_mapping(endpoint), str(expected.get("container_name")))
+        endpoints[name] = _comparable_endpoint(known, _mapping(wanted.get(name)), _mapping(config))
     config["networks"] = endpoints
     return config
+
+
+def _without_own_name(endpoint: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """An alias that is the container's name says nothing: the engine answers to that name anyway."""
+    aliases = endpoint.get("aliases")
+    if not isinstance(aliases, tuple) or name not in aliases:
+        return endpoint
+    others = tuple(alias for alias in aliases if alias != name)
+    return {key: others if key == "aliases" else value for key, value in endpoint.items() if others or key != "aliases"}
 
 
 def _comparable_endpoint(

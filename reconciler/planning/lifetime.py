@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.model.contents import OnChange
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
-from reconciler.model.plan import FieldChange, Reason, RestartContainer, StartContainer
+from reconciler.model.plan import VOLUMES_FROM, FieldChange, Reason, RestartContainer, StartContainer
 from reconciler.planning.phases import NEXT, PREVIOUS, serving
 from reconciler.planning.sharing import donors
 from reconciler.planning.world import World
@@ -59,8 +59,9 @@ def restarts(world: World, resource: ContainerResource, container: ObservedConta
     found = [
         _restarted(option, donor.name)
         for option, donor in donors(world, resource).items()
-        # With a donor that is made anew it is replaced as well.
-        if not world.will_change(donor.address)
+        # With a donor that is made anew it is replaced as well; mounts do not end with the donor's process.
+        if not option.startswith(VOLUMES_FROM)
+        and not world.will_change(donor.address)
         and (_starts(world, donor) or _moment(_since(world, donor)) > _moment(container.since))
     ]
     for dependency in resource.depends_on:

@@ -17,8 +17,8 @@ _SHARING = ("network_mode", "pid", "ipc")
 def donors(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
     """By option, or `volumes_from.DONOR`, the container of this project whose namespace or mounts are shared."""
     named = {option: resource.config.get(option) for option in _SHARING}
-    mounted = resource.config.get("volumes_from")
-    named |= {f"{VOLUMES_FROM}{donor}": donor for donor in (mounted if isinstance(mounted, Mapping) else ())}
+    mounting = resource.config.get("volumes_from")
+    named |= {f"{VOLUMES_FROM}{donor}": donor for donor in (mounting if isinstance(mounting, Mapping) else ())}
     shared = {}
     for option, value in named.items():
         if isinstance(value, str) and value.startswith("service:"):

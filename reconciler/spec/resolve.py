@@ -37,7 +37,7 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     dependencies = {name: dependencies_of(scope, name, table) for name, table in declared.items()}
     check_cycles(scope, dependencies)
     contents = Contents(scope)
-    around = Surroundings(Images(scope), networks, volumes, dependencies, adopt, contents)
+    around = Surroundings(Images(scope, contents), networks, volumes, dependencies, adopt, contents)
     containers: list[ContainerResource] = []
     for name in declared if is_bearable(scope) else ():
         containers += resolve_container(scope, name, around)
@@ -48,7 +48,12 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     check_addresses(scope, containers)
     found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
     prune = settings.get("prune", False)
-    cautions = (*warnings(containers, networks), *_about_rollouts(scope), *not_carried_out(scope), *contents.warnings)
+    cautions = (
+        *warnings(containers, networks),
+        *_about_rollouts(scope),
+        *not_carried_out(scope),
+        *contents.warnings,
+    )
     reads = tuple(sorted({*contents.reads, *env_files(scope)}))
     return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files, reads, contents.secrets)
 

@@ -79,10 +79,10 @@ def container_spec(name: str, value: str | None, example: Example) -> str:
     lines.append(example.also)
     lines.append(f"{name} = {value}" if value is not None else "")
     lines.append("[network.side]\n[volume.data]" if name in ("networks", "volumes") else "")
+    lines.append(CONTENTS if name in ("configs", "secrets") else "")
     if name == "volumes_from":
         lines.append(f'[container.donor]\nimage = "busybox:latest"\n{LOOP}\nvolumes = ["data:/data", "/anonymous"]')
         lines.append("[volume.data]")
-    lines.append(CONTENTS if name in ("configs", "secrets") else "")
     return "\n".join(line for line in lines if line) + "\n"
 
 
@@ -134,6 +134,9 @@ def settings(bench: Workbench) -> dict[str, object]:
     endpoints = config["networks"]
     assert isinstance(endpoints, dict)
     config["networks"] = {name: {**endpoint, "mac_address": None} for name, endpoint in endpoints.items()}
+    environment = config["environment"]
+    assert isinstance(environment, dict)
+    config["environment"] = {**environment, "HOSTNAME": None}  # Podman's
     labels = config["labels"]
     assert isinstance(labels, dict)
     return {**config, "hostname": None, "labels": foreign_labels(labels)}

@@ -1,4 +1,4 @@
-"""What Compose has and a single engine says otherwise: deploy, profiles, links, label files, further kinds of mounts."""
+"""What Compose says of a container beyond the options of the engine: deploy, profiles, links, label files."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ image = "x:1"
 image = "x:1"
 attach = false
 develop = { watch = [{ path = ".", action = "rebuild" }] }
-depends_on = { db = "started", cache = { required = false } }
+depends_on = { db = { condition = "started", restart = true }, cache = { required = false } }
 ports = [{ target = 80, name = "web", app_protocol = "http" }]
 volumes = [{ type = "bind", source = "/x", target = "/x", consistency = "cached" }, "/y:/y:delegated"]
 """,
@@ -62,7 +62,7 @@ volumes = [{ type = "bind", source = "/x", target = "/x", consistency = "cached"
     ):
         assert f"container.web.{place}" in said
     web = container(state, "web")
-    assert web.depends_on == (Dependency(Address(Kind.CONTAINER, "db"), Condition.STARTED),)
+    assert web.depends_on == (Dependency(Address(Kind.CONTAINER, "db"), Condition.STARTED, restart=True),)
     assert web.config["volumes"] == {"/x": {"type": "bind", "source": "/x"}, "/y": {"type": "bind", "source": "/y"}}
 
 
