@@ -101,7 +101,7 @@ def _problems(text: str, directory: Path, environment: Mapping[str, str]) -> lis
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        load(Path(name), environment)
+        load(Path(name), environment, builds=False)
     except SpecError as error:
         return [str(problem).replace(name, "the spec") for problem in error.problems]
     finally:

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from reconciler.engine.buildx import find_buildx, lacks_buildkit
 from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Json, Progress
@@ -20,9 +21,11 @@ from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
 from reconciler.engine.writes import Writes
-from reconciler.errors import EngineRefusedError, OutcomeUnknownError
+from reconciler.errors import EngineRefusedError, OutcomeUnknownError, SpecError
+from reconciler.model.builders import hindrance
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
+from reconciler.model.ownership import IMAGE_CONTENT
 
 if TYPE_CHECKING:
     from reconciler.engine.credentials import Logins
@@ -59,8 +62,10 @@ class DockerEngine:
     def facts(self) -> EngineFacts:
         spoken = self._negotiated()
         if self._facts is None:
-            self._facts = read_facts(self._get("ask what the engine is", "/info"), spoken)._replace(
-                is_podman=self._is_podman
+            facts = read_facts(self._get("ask what the engine is", "/info"), spoken)
+            self._facts = facts._replace(
+                is_podman=self._is_podman,
+                no_buildkit=facts.no_buildkit or lacks_buildkit(self._environment),
             )
         return self._facts
 
@@ -154,26 +159,53 @@ class DockerEngine:
             follow_pull(read_lines(chunks, doing), reference, progress, is_podman=self._is_podman)
 
     def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
-        from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
-        from reconciler.engine.context import archive, read_dockerfile
+        from reconciler.engine.context import read_dockerfile
 
         for tag in tags:
             split_reference(tag)
         doing = f"build {tags[0] if tags else build.context}"
-        dockerfile = read_dockerfile(build)
+        if wrong := hindrance(build, self.facts()):
+            raise EngineRefusedError(f"cannot {doing}: {wrong}")
+        content = labels.get(IMAGE_CONTENT, "")
+        try:
+            dockerfile = read_dockerfile(build)
+            if self.facts().no_buildkit:
+                self._build_classically(build, dockerfile, tags, labels, content, progress)
+            else:
+                from reconciler.engine.buildkit import BuildKit
+
+                program = find_buildx(self._environment)
+                buildkit = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)
+                buildkit.build(build, dockerfile, tags, labels, content, progress)
+        except SpecError as error:
+            raise EngineRefusedError(f"cannot {doing}: {error}") from error
+
+    def _build_classically(
+        self,
+        build: Build,
+        dockerfile: str,
+        tags: Sequence[str],
+        labels: Mapping[str, str],
+        content: str,
+        progress: Progress,
+    ) -> None:
+        from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
+        from reconciler.engine.context import archive
+
+        doing = f"build {tags[0] if tags else build.context}"
         chunks = self._sdk.stream(
             doing,
             "/build",
             params=build_parameters(build, tags, labels),
             headers=build_headers(build, dockerfile, self._logins),
-            content=archive(build),
+            content=archive(build, content),
             silence=_BUILD_SILENCE,
         )
         try:
             with closing(chunks):
                 follow_build(read_lines(chunks, doing), doing, progress)
         except EngineRefusedError as error:
-            if note := classic_builder_note(dockerfile):
+            if note := classic_builder_note(dockerfile, self.facts().no_buildkit):
                 raise EngineRefusedError(str(error), error.status, note) from error
             raise
 

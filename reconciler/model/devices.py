@@ -23,6 +23,11 @@ CDI = "cdi"
 # --- device files ----------------------------------------------------------------------------------------------------
 
 
+def _permissions(text: str) -> str:
+    """In the order in which everybody writes them; all of them when none is given."""
+    return "".join(letter for letter in "rwm" if letter in (text or "rwm"))
+
+
 def declare_devices(raw: list[Any]) -> dict[str, Value]:
     """`host:permissions` by path in the container, from `host[:container[:permissions]]`, a table, or a CDI name."""
     devices: dict[str, Value] = {}
@@ -41,7 +46,7 @@ def declare_devices(raw: list[Any]) -> dict[str, Value]:
             container, permissions = "", container
         if not re.fullmatch("[rwm]*", permissions):
             raise ValueError(f"{permissions!r} are not permissions of a device; write some of r, w and m")
-        devices[container or host] = f"{host}:{''.join(sorted(permissions or 'rwm'))}"
+        devices[container or host] = f"{host}:{_permissions(permissions)}"
     return devices
 
 
@@ -49,7 +54,7 @@ def read_devices(host: Mapping[str, Any] | None) -> dict[str, Value]:
     """From the whole `HostConfig`: CDI names stand among the requests."""
     host = host or {}
     devices: dict[str, Value] = {
-        item["PathInContainer"]: f"{item['PathOnHost']}:{''.join(sorted(item.get('CgroupPermissions') or 'rwm'))}"
+        item["PathInContainer"]: f"{item['PathOnHost']}:{_permissions(item.get('CgroupPermissions') or '')}"
         for item in host.get("Devices") or ()
     }
     for request in host.get("DeviceRequests") or ():

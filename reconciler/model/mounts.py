@@ -169,7 +169,8 @@ def _read_mount(api: Mapping[str, Any]) -> dict[str, Value]:
         "recursive": next((answer for answer, flag in _RECURSIVE.items() if bind.get(flag)), None),
         "nocopy": volume.get("NoCopy") or None,
         "subpath": volume.get("Subpath") or image.get("Subpath") or None,
-        "labels": dict(volume.get("Labels") or {}) or None,
+        # Those of our own are on volumes that hold files of configs and secrets.
+        "labels": {k: v for k, v in (volume.get("Labels") or {}).items() if not k.startswith("reconciler.")} or None,
         "size": tmpfs.get("SizeBytes") or None,
         "mode": tmpfs.get("Mode") or None,
     }

@@ -13,7 +13,8 @@ class EngineFacts(NamedTuple):
     """What an engine says of itself, as far as defaults depend on it.
 
     `api_version` is the one that is spoken, as (major, minor); `swap_limit` whether the kernel accounts for swap;
-    `is_podman` that it is Podman, which speaks most of this API.
+    `is_podman` that it is Podman, which speaks most of this API; `no_buildkit` why builds cannot go through BuildKit, ""
+    when they do; `keeps_indexes` whether its image store can hold several platforms under one name.
     """
 
     id: str = ""
@@ -26,6 +27,8 @@ class EngineFacts(NamedTuple):
     default_runtime: str = "runc"
     swap_limit: bool = True
     is_podman: bool = False
+    no_buildkit: str = ""
+    keeps_indexes: bool = False
 
     @property
     def api_text(self) -> str:

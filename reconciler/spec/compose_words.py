@@ -39,6 +39,11 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "image": "write reference to pull it, or tag and build to build it",
         "name": "write reference to pull it, or tag and build to build it",
     },
+    "image.build": {
+        "isolation": "leave it out: it is for containers of Windows",
+        "cgroup_parent": "leave it out: the engine decides where it builds",
+        "image": 'write tag = "..." beside build',
+    },
     "network": {"options": "write driver_opts"},
     "volume": {"options": "write driver_opts"},
 }

@@ -56,13 +56,13 @@ def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Valu
 
 
 def env_files(scope: Scope) -> list[str]:
-    """The files that the containers' `env_file` names, and `.env`, there or not."""
+    """The files that the containers' `env_file` and `label_file` name, and `.env`, there or not."""
     found = [absolute(scope.directory, ".env", scope.environment)]
     for table in scope.tables(Kind.CONTAINER).values():
-        raw = table.get("env_file", [])
-        for entry in [raw] if isinstance(raw, str) else raw:
-            path = entry if isinstance(entry, str) else entry["path"]
-            found.append(absolute(scope.directory, path, scope.environment))
+        for raw in (table.get("env_file", []), table.get("label_file", [])):
+            for entry in [raw] if isinstance(raw, str) else raw:
+                path = entry if isinstance(entry, str) else entry["path"]
+                found.append(absolute(scope.directory, path, scope.environment))
     return found
 
 

@@ -37,7 +37,7 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     dependencies = {name: dependencies_of(scope, name, table) for name, table in declared.items()}
     check_cycles(scope, dependencies)
     contents = Contents(scope)
-    around = Surroundings(Images(scope), networks, volumes, dependencies, adopt, contents)
+    around = Surroundings(Images(scope, contents), networks, volumes, dependencies, adopt, contents)
     containers: list[ContainerResource] = []
     for name in declared if is_bearable(scope) else ():
         containers += resolve_container(scope, name, around)

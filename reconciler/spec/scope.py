@@ -27,6 +27,7 @@ class Scope(NamedTuple):
         environment: the process environment over `.env`.
         document: all tables, by kind and name.
         complete: False when a file could not be read: a name that is missing may stand there.
+        builds: whether what images are built from has to be there.
         inactive: containers that are not desired, with their profiles, of which none is active.
     """
 
@@ -38,6 +39,7 @@ class Scope(NamedTuple):
     problems: Problems
     complete: bool = True
     inactive: Mapping[str, tuple[str, ...]] = {}
+    builds: bool = True
 
     def tables(self, kind: Kind) -> dict[str, Table]:
         tables: dict[str, Table] = self.document.get(kind.value, {})

@@ -57,7 +57,9 @@ def word(finding: Finding, root: type[BaseModel]) -> Words:
 
 def _unknown(keys: Keys, known: list[str]) -> Words:
     key = str(keys[-1])
-    table = str(keys[0]) if len(keys) == 3 else "" if len(keys) == 1 else "-"
+    # The name of a resource is not part of the place: `container.web.env`, `image.api.build.arg`.
+    place = (*keys[:1], *keys[2:-1]) if len(keys) > 1 else ()
+    table = ".".join(str(key) for key in place) if len(keys) != 2 else "-"
     what = "option" if len(keys) > 1 else "table"
     message = f"unknown {what} '{key}'"
     if key in ELSEWHERE.get(table, {}):

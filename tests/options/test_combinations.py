@@ -13,7 +13,7 @@ from reconciler.engine.connect import connect
 from reconciler.model.address import Kind
 from reconciler.model.plan import Verb
 from tests.options import examples
-from tests.options.test_every_option import LOOP, fill
+from tests.options.test_every_option import CONTENTS, LOOP, fill
 from tests.support.engine import remove_project
 from tests.support.inprocess import Workbench
 
@@ -46,7 +46,7 @@ STOPSIGNAL SIGTERM
 
 def spec(values: dict[str, str]) -> str:
     lines = ["[container.web]", 'image = "base"', LOOP, *(f"{name} = {value}" for name, value in values.items())]
-    return "\n".join([*lines, '[image.base]\nbuild = "./base"', "[network.side]", "[volume.data]"]) + "\n"
+    return "\n".join([*lines, '[image.base]\nbuild = "./base"', "[network.side]", "[volume.data]", CONTENTS]) + "\n"
 
 
 def test_combinations(engine_host: str, docker_api: docker.APIClient) -> None:

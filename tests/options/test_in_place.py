@@ -97,3 +97,23 @@ def test_replaced(name: str, bench: Workbench, docker_api: docker.APIClient) -> 
     assert bench.change("container.web").verb is Verb.REPLACE
     bench.settle()
     assert docker_api.inspect_container(f"{bench.name}-web-1")["Id"] != former
+
+
+@pytest.mark.parametrize("before", ["", "cpus = 0.5"])
+def test_what_the_host_lacks_fails_and_leaves_what_served(
+    before: str, bench: Workbench, docker_api: docker.APIClient
+) -> None:
+    """An engine that drops a weight says so only in a warning; where it can have one, it has it."""
+    bench.settle(spec(before, bench))
+    former = docker_api.inspect_container(f"{bench.name}-web-1")
+    bench.write(spec("blkio_config = { weight = 300 }", bench))
+    report = bench.apply()
+    if not report.is_settled:
+        message = next(outcome.message for outcome in report.outcomes if str(outcome.address) == "container.web")
+        assert "Weight discarded" in message
+        now = docker_api.inspect_container(f"{bench.name}-web-1")
+        assert (now["Id"], now["State"]["Running"]) == (former["Id"], True)
+        names = [name for item in docker_api.containers(all=True) for name in item["Names"] if bench.name in name]
+        assert names == [f"/{bench.name}-web-1"], "nothing that lacks it is left"
+    else:
+        assert docker_api.inspect_container(f"{bench.name}-web-1")["HostConfig"]["BlkioWeight"] == 300

@@ -39,7 +39,7 @@ PARTS = {
     "driver-opts": Part('networks = { side = { driver_opts = { "com.example.x" = 1 } } }', {f"{SIDE}/DriverOpts": {"com.example.x": "1"}}),
     "interface-name": Part('networks = { side = { interface_name = "side0" } }', {f"{SIDE}/DriverOpts": {"com.docker.network.endpoint.ifname": "side0"}}, (1, 49)),
     "gw-priority": Part("networks = { default = {}, side = { gw_priority = 7 } }", {f"{SIDE}/GwPriority": 7}, (1, 48)),
-    "bind-propagation": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", bind = { propagation = "rslave" } }]', {"Mounts/0/Propagation": "rslave"}),
+    "bind-propagation": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", bind = { propagation = "private" } }]', {"Mounts/0/Propagation": "private"}),
     "bind-missing": Part('volumes = [{ type = "bind", source = "./new", target = "/c" }]', {"Mounts/0/Type": "bind"}),
     "bind-flat": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", bind = { recursive = "disabled" } }]', {"HostConfig.Mounts/0/BindOptions/NonRecursive": True}),
     "bind-writable": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", read_only = true, bind = { recursive = "writable" } }]', {"HostConfig.Mounts/0/BindOptions/ReadOnlyNonRecursive": True}, (1, 44)),
