@@ -43,6 +43,8 @@ _FURTHER: dict[str, type] = {
     "container.*.ulimits.*.soft": int,
     "container.*.ulimits.*.hard": int,
     "container.*.env_file.#.required": bool,
+    "container.*.depends_on.*.restart": bool,
+    "container.*.depends_on.*.required": bool,
     "container.*.rollout.max_parallel": int,
 }
 _TYPES: dict[str, type] = _FURTHER | {
