@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.convert.output import Output, Section, flag
-from reconciler.convert.scalars import show_scalar
-from reconciler.convert.values import Map, Seq, Text
+from reconciler.convert.compose.scalars import show_scalar
+from reconciler.convert.compose.values import Map, Seq, Text, flag
+from reconciler.convert.output import Output, Section
 from reconciler.spec.long_forms import BUILD
 
 
