@@ -19,6 +19,7 @@ _UNTOLD = {
         *("cap_add", "cap_drop", "security_opt", "sysctls", "devices"),  # told as far as they differ from its defaults
         *("stop_signal", "stop_grace_period", "working_dir", "healthcheck", "ulimits"),  # filled in
         *("init", "ipc", "logging", "volumes", "tmpfs"),  # told in part, or in another place
+        *("annotations", "runtime", "mem_swappiness"),  # its own among them, or under a name of its own
     ),
     Kind.NETWORK: ("attachable", "driver_opts", "enable_ipv6", "ipam"),
     Kind.VOLUME: ("driver_opts",),

@@ -121,6 +121,11 @@ DIFFERENCES: tuple[Difference, ...] = (
         "an update by another client that says no restart policy takes it away; ours always says it",
         ("test_a_change_by_hand_is_drift[update]",),
     ),
+    Difference(
+        "podman5",
+        "taking pids_limit away in place leaves no limit, where a fresh container has 2048",
+        ("test_container_option[pids_limit]",),
+    ),
 )
 
 #: what a reader should know of each engine, beside the tests
