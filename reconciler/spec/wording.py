@@ -57,8 +57,8 @@ def word(finding: Finding, root: type[BaseModel]) -> Words:
 
 def _unknown(keys: Keys, known: list[str]) -> Words:
     key = str(keys[-1])
-    place = {1: "", 3: str(keys[0]), 4: f"{keys[0]}.{keys[2]}"}
-    table = place.get(len(keys), "-")
+    # "" is the file, `image` one of its tables, `image.build` a table in that.
+    table = {1: "", 3: str(keys[0]), 4: ".".join(map(str, (keys[0], *keys[2:3])))}.get(len(keys), "-")
     what = "option" if len(keys) > 1 else "table"
     message = f"unknown {what} '{key}'"
     if key in ELSEWHERE.get(table, {}):
