@@ -121,9 +121,9 @@ MEANT: tuple[Meant, ...] = (
 def reason_of(path: str, text: str) -> Meant | None:
     """Why this difference is meant, or None when nobody meant it."""
     for meant in MEANT:
-        if fnmatch.fnmatchcase(path, meant.path) and re.search(meant.text, text):
-            if not meant.reordered or _is_reordered(text):
-                return meant
+        is_this = fnmatch.fnmatchcase(path, meant.path) and re.search(meant.text, text)
+        if is_this and (not meant.reordered or _is_reordered(text)):
+            return meant
     return None
 
 
