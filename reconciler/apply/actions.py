@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from threading import Event
 from typing import assert_never
 
@@ -43,10 +44,15 @@ from reconciler.model.plan import (
 from reconciler.model.structures import endpoint_body
 
 _POLL_SECONDS = 0.25
+_LAST_LINES, _LONGEST_LINE = 10, 500
 
 
 class StaleError(EngineError):
     """The object is no longer the one that was observed."""
+
+
+class _EndedError(EngineRefusedError):
+    """A container ended that was waited for."""
 
 
 class Performer:
@@ -156,9 +162,17 @@ class Performer:
             if not answers:
                 raise StaleError(f"{target.name} is gone")
             state = answers[0].get("State") or {}
-            if _reached(target.name, condition, state):
-                return
-            if time.monotonic() >= deadline:
+            try:
+                if _reached(target.name, condition, state):
+                    return
+            except _EndedError as error:
+                hint = (
+                    ""
+                    if (output := _last_lines(self._engine, container_id, state))
+                    else f"see `docker logs {target.name}`"
+                )
+                raise EngineRefusedError(f"{error}{output}", hint=hint) from None
+            if timeout and time.monotonic() >= deadline:
                 raise EngineRefusedError(
                     f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}"
                 )
@@ -171,10 +185,10 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
     status, code = state.get("Status"), state.get("ExitCode")
     if condition is Condition.COMPLETED:
         if status == "exited" and code != 0:
-            raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
+            raise _EndedError(f"{name} ended with exit code {code}")
         return status == "exited"
     if status in ("exited", "dead"):
-        raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
+        raise _EndedError(f"{name} ended with exit code {code}")
     if condition is Condition.STARTED:
         return status == "running"
     health = state.get("Health")
@@ -187,6 +201,32 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
     if status_text == "unhealthy":
         raise EngineRefusedError(f"{name} is unhealthy{_health_log(state)}")
     return status_text == "healthy"
+
+
+def _last_lines(engine: Engine, container_id: str, state: Mapping[str, object]) -> str:
+    """What a container wrote at last since it was started, on lines of its own: nobody else will look."""
+    written = {"stdout": b"", "stderr": b""}
+    since = _just_before(str(state.get("StartedAt") or ""))
+    try:
+        for stream, chunk in engine.container_logs(
+            container_id, follow=False, tail=str(_LAST_LINES), timestamps=False, since=since
+        ):
+            written[stream] += chunk
+    except EngineError:
+        return ""  # how it ended is known all the same
+    lines = b"".join(written.values()).decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
+    return "; it wrote at last:" + "".join(f"\n    {line[:_LONGEST_LINE]}" for line in lines) if lines else ""
+
+
+def _just_before(moment: str) -> str:
+    """A time of the engine as its log takes it, in seconds since 1970: one earlier.
+
+    A process may have written before the engine notes that it was started.
+    """
+    try:
+        return f"{datetime.fromisoformat(f'{moment[:19]}+00:00').timestamp() - 1:.0f}"
+    except ValueError:
+        return ""
 
 
 def _health_log(state: Mapping[str, object]) -> str:

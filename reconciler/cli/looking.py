@@ -36,6 +36,7 @@ class Line(NamedTuple):
     image: str
     ports: tuple[str, ...]
     name: str
+    is_job: bool = False
 
 
 def status(options: argparse.Namespace) -> int:
@@ -74,6 +75,7 @@ def _document(line: Line) -> dict[str, Any]:
         "since": line.since,
         "image": line.image,
         "ports": list(line.ports),
+        "job": line.is_job,
     }
 
 
@@ -113,7 +115,14 @@ def _line(made: Pass, address: Address, sync: str, container: ObservedContainer 
     name = getattr(resource, "name", "") or getattr(resource, "reference", "")
     if container is not None:
         return Line(
-            address, sync, _health(container), container.since, container.image, container.published, container.name
+            address,
+            sync,
+            _health(container),
+            container.since,
+            container.image,
+            container.published,
+            container.name,
+            getattr(resource, "is_job", False),
         )
     if address.kind is Kind.IMAGE:
         image = made.observed.image_by_reference(name) if name else None

@@ -75,6 +75,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         error=state.get("Error") or "",
         health="" if health == "none" else health,
         since=_since(state),
+        created=answer.get("Created") or "",
         image_id=answer["Image"],
         image=(answer.get("Config") or {}).get("Image") or "",
         config=config,

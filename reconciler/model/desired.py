@@ -26,10 +26,14 @@ class PullPolicy(StrEnum):
 
 
 class Dependency(NamedTuple):
-    """A container that must have reached a condition first; `address` names the whole, not an instance."""
+    """A container that must have reached a condition first; `address` names the whole, not an instance.
+
+    `restart`: whoever depends on it is restarted after it was made anew or started again.
+    """
 
     address: Address
     condition: Condition
+    restart: bool = False
 
 
 class Origin(NamedTuple):
@@ -104,6 +108,7 @@ class ContainerResource(NamedTuple):
         adopt: an unlabelled container with this name may be taken over.
         contents: what it is given as files, and what it watches.
         holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
+        is_job: it is there to end well, once; a container that is no job is there to run.
     """
 
     address: Address
@@ -115,6 +120,7 @@ class ContainerResource(NamedTuple):
     needs: tuple[Address, ...] = ()
     platform: str = ""
     adopt: bool = False
+    is_job: bool = False
     origin: Origin = Origin("", ())
     contents: tuple[Use, ...] = ()
     holders: tuple[str, ...] = ()

@@ -67,6 +67,7 @@ class ObservedContainer(NamedTuple):
         status: created, running, paused, restarting, removing, exited or dead.
         health: healthy, unhealthy, starting, or "" without a health check.
         since: when it started or ended, as the engine writes it (RFC 3339), or "".
+        created: when it was made, written likewise.
         image_id, image: the id it runs, and the reference it was made with.
         config: every option of the table, canonical; None when it was not inspected (it is not ours).
         network_ids: the id of each network it is attached to, by name: a network may have been made anew.
@@ -84,6 +85,7 @@ class ObservedContainer(NamedTuple):
     error: str = ""
     health: str = ""
     since: str = ""
+    created: str = ""
     image_id: str = ""
     image: str = ""
     config: Config | None = None

@@ -50,7 +50,7 @@ AUTHORED = frozenset({Reason.SPEC_CHANGED, Reason.CONTENT_CHANGED, Reason.ORPHAN
 
 
 class FieldChange(NamedTuple):
-    """One differing field. `forces` is what it takes: replace, update, network, start, ...
+    """One differing field. `forces` is what it takes: replace, update, network, start, restart, ...
 
     `observed` and `desired` are canonical values; `shown` the two as a person writes them.
     """
@@ -222,7 +222,7 @@ class UpdateContainer(NamedTuple):
 
 
 class WaitContainer(NamedTuple):
-    """Wait until a container has reached a condition; `timeout` in seconds."""
+    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes."""
 
     container: Ref
     condition: Condition

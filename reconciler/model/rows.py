@@ -110,7 +110,8 @@ _CONTENTS = (
 _STEERING = (
     Option("watch", cost=_NOTHING, summary="Bind-mounted files and directories whose content counts: paths, or tables of path and on_change.", example='[{ path = "./conf", on_change = "signal:SIGHUP" }]'),
     Option("env_file", cost=_NOTHING, summary="Files of NAME=value lines, below `environment`; the path is relative to the spec.", example='[".env.api"]'),
-    Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed.", example='{ db = "healthy" }'),
+    Option("kind", cost=_NOTHING, summary="service: it is to run. job: it runs once for each version of its image and settings, and is done when it ends with exit code 0.", example='"job"'),
+    Option("depends_on", cost=_NOTHING, summary="What must be there first: a list of containers, or a table with the condition started, healthy or completed, or with tables of condition, restart, required.", example='{ db = "healthy" }'),
     Option("scale", cost=_NOTHING, summary="How many instances.", unit="containers", example="2"),
     Option("pull_policy", cost=_NOTHING, summary="When an image that this project does not declare is pulled: always, missing or never.", example='"missing"'),
     Option("platform", cost=_NOTHING, summary="The platform of the image, os/architecture[/variant].", example='"linux/amd64"'),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Kind
+from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedState
 from reconciler.model.ownership import CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
@@ -33,6 +34,7 @@ from reconciler.model.plan import (
     UnpauseContainer,
     UpdateContainer,
     Verb,
+    WaitContainer,
 )
 
 _ON_CONTAINERS = (
@@ -73,6 +75,7 @@ def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: boo
         yield from _ownership(planned.project, change, observed)
         yield from _made_before_stopped(change)
         yield from _given_before_started(change)
+        yield from _kept_until_done(change)
         for action in _actions(change):
             if isinstance(action, RemoveVolume) and not may_lose_volumes and not _marked(action, observed):
                 yield f"{change.address}: volume {action.name} would be removed without being asked for"
@@ -160,6 +163,19 @@ def _given_before_started(change: Change) -> Iterator[str]:
                 waiting = False
             case StartContainer(container) if waiting:
                 yield f"{change.address}: {container.name} would be started before it has its files"
+
+
+def _kept_until_done(change: Change) -> Iterator[str]:
+    """The container of a job goes after the run that takes its place has ended well, never before."""
+    promoted = {s.action.name for s in change.steps if isinstance(s.action, RenameContainer)}
+    kept = {s.action.container.id for s in change.steps if isinstance(s.action, RenameContainer)} - {""}
+    awaited = False
+    for step in reversed(change.steps):
+        action = step.action
+        if isinstance(action, WaitContainer):
+            awaited = awaited or (action.condition is Condition.COMPLETED and action.container.name in promoted)
+        elif awaited and isinstance(action, RemoveContainer) and action.container.id in kept:
+            yield f"{change.address}: {action.container.name} would be removed before the job in its place has ended"
 
 
 def _names(planned: Plan, observed: ObservedState) -> Iterator[str]:

@@ -17,7 +17,7 @@ from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
 from reconciler.planning.expected import expected_container, observed_container
-from reconciler.planning.phases import PREVIOUS
+from reconciler.planning.lifetime import is_done, restarts, state_field
 from reconciler.planning.sharing import donors_observed
 from reconciler.planning.world import World
 
@@ -68,8 +68,13 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     gone = [name for name, network in found.items() if network is None and name not in ("host", "none")]
     fields += _dead_endpoints(container, expected, gone)
     fields += content_fields(resource, container)
-    extra = (_image_field(world, resource, container), _state_field(resource, container))
-    return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
+    fields += restarts(world, resource, container)
+    extra = (_image_field(world, resource, container), state_field(resource, container))
+    fields = [*(field for field in extra if field is not None), *fields]
+    if is_done(resource, container) and made_from.is_readable:
+        # What has ended well is not run again because something moved on the engine, only when its own key changes.
+        fields = [f for f in fields if f.forces != "replace" or f.reason not in (Reason.DRIFTED, Reason.DEPENDENCY)]
+    return Comparison(tuple(fields), expected, observed)
 
 
 def _dead_endpoints(container: ObservedContainer, expected: Config, gone: list[str]) -> list[FieldChange]:
@@ -127,24 +132,6 @@ def _image_field(world: World, resource: ContainerResource, container: ObservedC
         before = f"{before} ({container.image_id[7:19]})"
         after = f"{after} ({'made by this plan' if pending or found is None else found.id[7:19]})"
     return FieldChange("image", before, after, reason, "replace", shown=(f'"{before}"', f'"{after}"'))
-
-
-def _state_field(resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
-    """What is not running is judged by its restart policy: exit 0 under `no` or `on-failure` is done."""
-    status = container.status
-    if status in ("running", "restarting", "removing"):
-        return None
-    policy = str(resource.config.get("restart") or "no")
-    ended_well = status == "exited" and container.exit_code == 0 and (policy == "no" or policy.startswith("on-failure"))
-    if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
-        return None
-    seen = f"exited ({container.exit_code})" if status == "exited" else status
-    # What was created and could not be started is made anew: a second start may come up without its ports, and nobody
-    # knows whether it was given its files.
-    untouched = status == "created" and (container.error or any(use.target for use in resource.contents))
-    forces = "replace" if status == "dead" or untouched else "start"
-    reason = Reason.INTERRUPTED if status == "created" else Reason.DRIFTED
-    return FieldChange("state", seen, "running", reason, forces, shown=(seen, "running"))
 
 
 def image_of(world: World, resource: ContainerResource) -> ImageResource:

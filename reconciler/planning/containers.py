@@ -8,7 +8,18 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import PROJECT, Owner, owner_of, parse_fingerprint
-from reconciler.model.plan import WEIGHT, Change, CreateContainer, FieldChange, Reason, Ref, Step, Verb, WaitContainer
+from reconciler.model.plan import (
+    WEIGHT,
+    Change,
+    CreateContainer,
+    FieldChange,
+    Reason,
+    Ref,
+    StartContainer,
+    Step,
+    Verb,
+    WaitContainer,
+)
 from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, compare, image_of
 from reconciler.planning.contents import files_of, in_place_steps, record
@@ -19,13 +30,17 @@ from reconciler.planning.expand import (
     create_steps,
     grace_seconds,
     recover_steps,
+    ref,
     remove_steps,
     replace_steps,
     update_steps,
+    wait_for_end,
     wait_seconds,
 )
+from reconciler.planning.lifetime import has_failed
 from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.sharing import donor_refs
+from reconciler.planning.unnamed import carried_over
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
@@ -43,11 +58,14 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     forbidden = _unsupported(world, resource)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
+    difference = Difference.INTERRUPTED if interrupted else comparison.difference
+    if resource.is_job and has_failed(objects.current) and difference in (Difference.INTERRUPTED, Difference.IN_PLACE):
+        difference = Difference.UNDONE  # a predecessor beside it waits for a run that ends well
     situation = Situation(
         kind=Kind.CONTAINER,
         owner=owner,
         newer=any(parse_fingerprint(item.labels).is_newer for item in objects.all()),
-        difference=Difference.INTERRUPTED if interrupted else comparison.difference,
+        difference=difference,
         adopt=resource.adopt,
     )
     if resource.address in world.request.replace and situation.difference is not Difference.INTERRUPTED:
@@ -146,13 +164,13 @@ def _expand(
         return Change(resource.address, Verb.CREATE, Reason.ABSENT, (), tuple(steps))
     if verb in (Verb.REPLACE, Verb.ADOPT) or comparison.difference is Difference.REPLACEMENT:
         verb = Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
-        carried = _carried_over(world, resource, serving)
+        carried = carried_over(world, resource, serving)
         # What is left over goes first: a predecessor beside the current one has the name that this one will need.
         if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:
             steps = [*recovery, *remove_steps(serving), *create_steps(blueprint, carried)]
         else:
             beside = objects.predecessor is serving or objects.candidate is not None
-            stopped_by_us = beside and serving.status == "exited"
+            stopped_by_us = beside and serving.status == "exited" and not resource.is_job
             steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
     else:
         verb = Verb.UPDATE
@@ -160,27 +178,13 @@ def _expand(
         updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
         first, last = in_place_steps(world, resource, serving, comparison.fields, grace_seconds(serving.config))
         updates = [*first, *updates, *last]
+        if resource.is_job and recovery and serving.status == "running" and serving is objects.current:
+            updates.append(wait_for_end(ref(serving)))
         # A current one that is not running yet is started before its predecessor goes.
         steps = [*updates, *recovery] if objects.current is not None else [*recovery, *updates]
-        starts = any(field.path == "state" for field in comparison.fields)
+        starts = any(field.forces in ("start", "restart") for field in comparison.fields)
         steps = [*blueprint.waits, *steps] if starts else steps
     return Change(resource.address, verb, weightiest(comparison.fields), comparison.fields, tuple(steps))
-
-
-def _carried_over(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, str]:
-    """The volumes nobody named that the successor takes over, by path: those of the image, and those still declared."""
-    image = world.images_by_id.get(serving.image_id)
-    if image is None or image.supplies is None:
-        return {path: volume for path, volume in serving.anonymous.items() if volume not in serving.holders}
-    declared, supplied = resource.config.get("volumes"), image.supplies.get("volumes")
-    named = dict(declared) if isinstance(declared, Mapping) else {}
-    wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
-    tmpfs = resource.config.get("tmpfs")
-    covered = {*named, *resource.holders, *(tmpfs if isinstance(tmpfs, Mapping) else ())}
-    wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in covered}
-    return {
-        path: volume for path, volume in serving.anonymous.items() if path in wanted and volume not in serving.holders
-    }
 
 
 # --- what the engine cannot do ---------------------------------------------------------------------------------------
@@ -248,7 +252,10 @@ def _waits(world: World, dependency: Dependency) -> list[WaitContainer]:
     waits = []
     for instance in world.instances.get(dependency.address, ()):
         current = serving(world, instance)
-        changes = instance.address in world.changes
+        change = world.changes.get(instance.address)
+        if change is not None and instance.is_job and any(isinstance(s.action, StartContainer) for s in change.steps):
+            continue  # that change ends with the job, and comes first
+        changes = change is not None
         if current is not None and not changes and _holds(current, dependency.condition):
             continue
         known = current is not None and not world.will_change(instance.address)

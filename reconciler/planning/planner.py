@@ -30,6 +30,7 @@ from reconciler.model.plan import (
     Step,
     Verb,
 )
+from reconciler.planning import unnamed
 from reconciler.planning.containers import plan_container, weightiest
 from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
@@ -53,6 +54,7 @@ def plan(
         _note_change(world, plan_network(world, network))
     for volume in desired.volumes():
         _note_change(world, plan_volume(world, volume))
+    world.warnings += unnamed.warnings(world)
     for container in _donors_first(world):
         _note_change(world, plan_container(world, container))
     declared, removals = list(world.changes.values()), _removals(world)

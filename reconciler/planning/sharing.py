@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
+from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import Ref
 from reconciler.planning.phases import serving
 from reconciler.planning.world import World
@@ -11,7 +12,7 @@ from reconciler.planning.world import World
 _SHARING = ("network_mode", "pid", "ipc")
 
 
-def _shared_with(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
+def donors(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
     """By option, the container of this project whose namespace is shared."""
     shared = {}
     for option in _SHARING:
@@ -26,7 +27,7 @@ def _shared_with(world: World, resource: ContainerResource) -> dict[str, Contain
 def donors_observed(world: World, resource: ContainerResource) -> tuple[dict[str, str], list[str]]:
     """By option, the donor's id; and the options whose donor this plan makes anew."""
     ids, renewed = {}, []
-    for option, donor in _shared_with(world, resource).items():
+    for option, donor in donors(world, resource).items():
         current = serving(world, donor)
         if world.will_change(donor.address) or current is None:
             renewed.append(option)
@@ -43,8 +44,14 @@ def donors_observed(world: World, resource: ContainerResource) -> tuple[dict[str
 def donor_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
     """By option, the donor: by its id, or by its name where this plan makes it."""
     refs = {}
-    for option, donor in _shared_with(world, resource).items():
+    for option, donor in donors(world, resource).items():
         current = serving(world, donor)
         renewed = world.will_change(donor.address) or current is None
         refs[option] = Ref(donor.name, "" if renewed or current is None else current.id)
     return refs
+
+
+def donor_ids(container: ObservedContainer) -> list[str]:
+    """The ids of the containers whose namespaces one shares on the engine."""
+    modes = [str((container.config or {}).get(option) or "") for option in _SHARING]
+    return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]

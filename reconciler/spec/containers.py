@@ -11,6 +11,7 @@ from reconciler.spec.attachments import attach
 from reconciler.spec.contents import Contents, holders
 from reconciler.spec.environment import merged_environment
 from reconciler.spec.images import Images
+from reconciler.spec.jobs import check_job, is_job
 from reconciler.spec.keys import Keys
 from reconciler.spec.mounts import resolve_mounts
 from reconciler.spec.naming import wrong_object
@@ -49,6 +50,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
         config["networks"] = attachment.config
     check_container(scope, name, config)
     uses = around.contents.of_container(name, table, config)
+    check_job(scope, name, table)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -66,6 +68,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             needs,
             table.get("platform", ""),
             table.get("adopt", around.adopt),
+            is_job(table),
             scope.origin(Kind.CONTAINER, name),
             uses,
             holders(uses, config),

@@ -87,7 +87,9 @@ IPAM = table("Ipam",
 )
 CONDITION = Literal["started", "healthy", "completed", "service_started", "service_healthy", "service_completed_successfully"]
 DEPENDENCY = table("Dependency",
-    condition=option(CONDITION, "What the other container must have reached; started when not given.", "healthy"),
+    condition=option(CONDITION, "What the other container must have reached; when not given, completed for a job and started for any other.", "healthy"),
+    restart=option(bool, "Restart this container after the other one was made anew or started again; false when not given.", example=True),
+    required=option(bool, "Whether it is a mistake when the project has no such container; true when not given.", example=False),
 )
 ENV_FILE = table("EnvFile",
     path=needed(str, "The file, relative to the spec.", ".env.api"),

@@ -36,6 +36,8 @@ _FURTHER: dict[str, type] = {
     "container.*.ulimits.*.soft": int,
     "container.*.ulimits.*.hard": int,
     "container.*.env_file.#.required": bool,
+    "container.*.depends_on.*.restart": bool,
+    "container.*.depends_on.*.required": bool,
     "container.*.rollout.max_parallel": int,
 }
 _TYPES: dict[str, type] = _FURTHER | {
@@ -45,7 +47,7 @@ _TYPES: dict[str, type] = _FURTHER | {
     if row.declared and row.form in _BY_FORM
 }
 # `*` stands for a name, `#` for a position in a list.
-_NAMED = {"ulimits", "networks"}
+_NAMED = {"ulimits", "networks", "depends_on"}
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 

@@ -54,6 +54,7 @@ STEERING: dict[str, Any] = {
     "env_file": one_of(list=list_of(one_of(text=str, table=long_forms.ENV_FILE)), text=str),
     "watch": list_of(one_of(text=str, table=long_forms.WATCH)),
     "depends_on": one_of(list=TEXTS, table=table_of(one_of(text=long_forms.CONDITION, table=long_forms.DEPENDENCY))),
+    "kind": Literal["service", "job"],
     "scale": Annotated[int, Field(ge=0, le=500)],
     "pull_policy": Literal["always", "missing", "never", "if_not_present"],
     "platform": Annotated[str, Field(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$")],

@@ -7,6 +7,7 @@ from random import Random
 from typing import TypeAlias
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedState
 from reconciler.model.ownership import CONTENTS, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
@@ -22,11 +23,13 @@ from reconciler.model.plan import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
     UpdateContainer,
     Verb,
+    WaitContainer,
 )
 
 Sabotage: TypeAlias = Callable[[Plan, ObservedState, Random], Plan | None]
@@ -55,6 +58,7 @@ def steal_a_container(planned: Plan, observed: ObservedState, random: Random) ->
     target = Ref(victim.name, victim.id)
     actions: list[Action] = [
         StopContainer(target),
+        RestartContainer(target),
         RemoveContainer(target),
         StartContainer(target),
         UpdateContainer(target, {"restart": "no"}),
@@ -134,6 +138,28 @@ def stop_before_create(planned: Plan, observed: ObservedState, random: Random) -
     return None
 
 
+def forget_a_job_before_it_has_ended(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """The container of the run before goes, with its log, while the new run may still fail."""
+    for position, change in enumerate(planned.changes):
+        moved = {step.action.container.id for step in change.steps if isinstance(step.action, RenameContainer)}
+        waits = [s for s in change.steps if isinstance(s.action, WaitContainer)]
+        ends = [
+            s for s in waits if s.action.condition is Condition.COMPLETED and "StartContainer" in _before(change, s)
+        ]  # type: ignore[union-attr]
+        removals = [s for s in change.steps if isinstance(s.action, RemoveContainer) and s.action.container.id in moved]
+        if ends and removals and change.steps.index(removals[-1]) > change.steps.index(ends[-1]):
+            rest = [step for step in change.steps if step is not removals[-1]]
+            rest.insert(rest.index(ends[-1]), removals[-1])
+            changes = list(planned.changes)
+            changes[position] = change._replace(steps=tuple(rest))
+            return planned._replace(changes=tuple(changes))
+    return None
+
+
+def _before(change: Change, step: Step) -> set[str]:
+    return {type(other.action).__name__ for other in change.steps[: change.steps.index(step)]}
+
+
 def make_onto_a_taken_name(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
     if not observed.containers:
         return None
@@ -184,6 +210,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     remove_a_foreign_image,
     swap_the_order,
     stop_before_create,
+    forget_a_job_before_it_has_ended,
     make_onto_a_taken_name,
     rename_onto_a_taken_name,
     act_though_blocked,

@@ -196,12 +196,14 @@ def test_every_sabotage_has_its_chance(stage: Stage) -> None:
     """The list above is not empty talk: in this world each finds something to spoil."""
     spec: dict[str, Any] = {
         "container.web": {"image": "busybox:latest", "environment": {"LEVEL": "info"}, "networks": ["front"]},
+        "container.migrate": {"image": "job:1", "kind": "job", "environment": {"LEVEL": "info"}},
         "network.front": {},
         "volume.data": {},
     }
     stage.settle(spec)
     stage.make_stranger("guest", network="shop_front")
     spec["container.web"] |= {"environment": {"LEVEL": "debug"}, "image": "remote:1"}
+    spec["container.migrate"] |= {"environment": {"LEVEL": "debug"}}
     seen = stage.look(stage.write(spec))
     for sabotage in SABOTAGES:
         spoilt = sabotage(seen.plan, seen.observed, Random(1))
