@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address
 from reconciler.model.contents import Content, Use
+from reconciler.model.rollout import Rollout
 from reconciler.model.values import Config
 
 
@@ -107,6 +108,7 @@ class ContainerResource(NamedTuple):
         needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
         contents: what it is given as files, and what it watches.
+        rollout: how it is replaced.
         holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
         is_job: it is there to end well, once; a container that is no job is there to run.
     """
@@ -124,6 +126,7 @@ class ContainerResource(NamedTuple):
     origin: Origin = Origin("", ())
     contents: tuple[Use, ...] = ()
     holders: tuple[str, ...] = ()
+    rollout: Rollout = Rollout()
 
 
 Resource: TypeAlias = ImageResource | NetworkResource | VolumeResource | ContainerResource

@@ -21,6 +21,7 @@ from reconciler.reconcile import act
 from tests.planning.sabotage import SABOTAGES
 from tests.planning.stage import PLAIN, Stage, writes
 from tests.planning.strategies import Scene, put_on, scenes
+from tests.support.clock import Hurried
 from tests.support.failing import FailingEngine
 from tests.support.inprocess import explain
 
@@ -255,7 +256,7 @@ def test_reports_add_up(scene: Scene, fail_at: int, stages: Stages) -> None:
     stage, desired = enter(stages, scene)
     planned = stage.look(desired).plan
     engine = FailingEngine(stage.engine, fail_at)
-    report = act(planned, engine, lambda: stage.look(desired))
+    report = act(planned, engine, lambda: stage.look(desired), clock=Hurried())
     assert [(o.address, o.verb) for o in report.outcomes] == [(c.address, c.verb) for c in planned.changes]
     failed = {str(outcome.address) for outcome in report.outcomes if outcome.status is not Status.DONE}
     for change, outcome in zip(planned.changes, report.outcomes, strict=True):
