@@ -135,7 +135,8 @@ def _expand(world: World, resource: ContainerResource, objects: Objects, recover
     if resource.is_job and leftovers and serving.status == "running" and serving is objects.current:
         updates.append(wait_for_end(ref(serving)))
     # A job that is not running yet runs before its predecessor goes.
-    steps = [*updates, *leftovers] if objects.current is not None else [*leftovers, *updates]
+    is_first = resource.is_job and objects.current is not None
+    steps = [*updates, *leftovers] if is_first else [*leftovers, *updates]
     starts = any(field.forces in ("start", "restart") for field in comparison.fields)
     steps = [*blueprint.waits, *steps] if starts else steps
     return Change(resource.address, Verb.UPDATE, weightiest(comparison.fields), comparison.fields, tuple(steps))
