@@ -11,7 +11,7 @@ from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Kind
 from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedContainer, ObservedState
-from reconciler.model.ownership import CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
+from reconciler.model.ownership import ADDRESS, CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
     AwaitReady,
@@ -163,7 +163,8 @@ def _proved_before_gone(change: Change, observed: ObservedState) -> Iterator[str
         return
     final = {s.action.name for s in change.steps if isinstance(s.action, RenameContainer) and not s.action.container.id}
     renamed = {s.action.container.id for s in change.steps if isinstance(s.action, RenameContainer)}
-    old = {item.id: item for item in observed.containers if item.id in renamed or item.name in final}
+    names = {*final, *(f"{name}.prev" for name in final)}
+    old = {item.id: item for item in observed.containers if item.id in renamed or item.name in names}
     proved, joined, made = False, set(), None
     for step in change.steps:
         match step.action:
@@ -175,11 +176,21 @@ def _proved_before_gone(change: Change, observed: ObservedState) -> Iterator[str
                 joined.add(network.name)
             case RemoveContainer(container) if container.id in old and made is not None and not proved:
                 yield f"{change.address}: {container.name} would be removed before its successor has proved itself"
-            case StopContainer(container) if container.id in old and change.order == "start-first":
-                if not proved:
-                    yield f"{change.address}: {container.name} would be stopped before its successor has proved itself"
+            case StopContainer(container) | Disconnect(container=container) if (
+                container.id in old and change.order == "start-first"
+            ):
+                if not proved and (made is not None or not _has_other(change, container.id, observed)):
+                    yield f"{change.address}: {container.name} would stop serving before its successor has proved itself"
                 if made is not None and not _named_on(old[container.id]) & set(made.networks) <= joined:
-                    yield f"{change.address}: {container.name} would be stopped before its successor has its names"
+                    yield f"{change.address}: {container.name} would stop serving before its successor has its names"
+
+
+def _has_other(change: Change, container_id: str, observed: ObservedState) -> bool:
+    """Whether another container of this resource runs: of an earlier roll-out that was cut off."""
+    return any(
+        item.id != container_id and item.status == "running" and item.labels.get(ADDRESS) == str(change.address)
+        for item in observed.containers
+    )
 
 
 def _is_job(change: Change) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
+from reconciler.model.values import Config
 from reconciler.planning.world import World
 
 NEXT, PREVIOUS = ".next", ".prev"
@@ -43,12 +45,30 @@ def sort_objects(resource: ContainerResource, containers: list[ObservedContainer
             candidates.insert(0, plain.pop(0))  # it was given the name and not started: still a candidate
     elif candidates and not plain:
         plain.append(candidates.pop(0))  # the name is free for it
-    elif candidates and candidates[0].status in _LIVE and not predecessors and plain[0].status not in _LIVE:
-        predecessors.append(plain.pop(0))  # start-first: it took over, and what it took over from was stopped
+    elif candidates and not predecessors and _has_taken_over(resource, candidates[0], plain[0]):
+        predecessors.append(plain.pop(0))
         plain.insert(0, candidates.pop(0))
     extra = [*plain[1:], *candidates[1:], *predecessors[1:]]
     first = [group[0] if group else None for group in (plain, candidates, predecessors)]
     return Objects(first[0], first[1], first[2], tuple(extra))
+
+
+def _has_taken_over(resource: ContainerResource, candidate: ObservedContainer, current: ObservedContainer) -> bool:
+    """Start-first: it runs, and has all the aliases, which it gets when it is ready; or the other one was stopped."""
+    if candidate.status not in _LIVE:
+        return False
+    if current.status not in _LIVE:
+        return True
+    wanted, seen = _endpoints(resource.config), _endpoints(candidate.config or {})
+    named = [network for network, endpoint in wanted.items() if endpoint.get("aliases") and network in seen]
+    return bool(named) and all(seen[network].get("aliases") for network in named)
+
+
+def _endpoints(config: Config) -> dict[str, Config]:
+    found = config.get("networks")
+    return (
+        {name: item for name, item in found.items() if isinstance(item, Mapping)} if isinstance(found, Mapping) else {}
+    )
 
 
 def serving(world: World, resource: ContainerResource) -> ObservedContainer | None:

@@ -79,8 +79,10 @@ def stop_first_steps(
 def start_first_steps(blueprint: Blueprint, current: ObservedContainer, anonymous: Mapping[str, str]) -> list[Step]:
     """The successor serves before the current one is stopped.
 
-    It is made without the aliases. An endpoint can only be changed by leaving the network and joining it again, which
-    cuts connections: nobody has one yet. The current one does not leave its networks, for the same reason.
+    It is made without the aliases, and gets them by leaving its networks and joining them again, since an endpoint
+    cannot be changed; nobody is connected to it yet. The current one leaves the names the same way before it is
+    stopped: whoever asks for them then finds only the successor, and its open connections survive (docs/reliability.md
+    has the measurement).
     """
     name = blueprint.resource.name
     candidate = Ref(name + NEXT)
@@ -94,6 +96,7 @@ def start_first_steps(blueprint: Blueprint, current: ObservedContainer, anonymou
         start,
         *([ready._replace(commits=False), *named] if named else []),
         ready,
+        *_leave_names(blueprint, current),
         *([Step(Drain(ref(current), drain))] if drain else []),
         *remove_steps(current),
         Step(RenameContainer(candidate, name)),
@@ -109,6 +112,18 @@ def _take_names(blueprint: Blueprint, candidate: Ref) -> list[Step]:
         if isinstance(endpoint, Mapping) and endpoint.get("aliases"):
             steps.append(Step(Disconnect(blueprint.networks[network], candidate)))
             steps.append(Step(Connect(blueprint.networks[network], candidate, endpoint)))
+    return steps
+
+
+def _leave_names(blueprint: Blueprint, current: ObservedContainer) -> list[Step]:
+    """Be on the same networks, but found by no alias."""
+    steps: list[Step] = []
+    endpoints = (current.config or {}).get("networks")
+    for name, endpoint in endpoints.items() if isinstance(endpoints, Mapping) else ():
+        taken = name in blueprint.resource.networks
+        if taken and isinstance(endpoint, Mapping) and endpoint.get("aliases"):
+            network = Ref(name, current.network_ids.get(name, ""))
+            steps += [Step(Disconnect(network, ref(current))), Step(Connect(network, ref(current), {}))]
     return steps
 
 

@@ -44,6 +44,8 @@ def choose(
         return Choice(Order.STOP_FIRST, "it is taken over, and what else it has is not known")
     if serving.status != "running":
         return Choice(Order.STOP_FIRST, "what is there does not run")
+    if serving.name != resource.name:
+        return Choice(Order.STOP_FIRST, "its name changes too")
     hindrance = next(hindrances(world, resource, carried), "")
     if hindrance:
         return Choice(Order.STOP_FIRST, hindrance, hindrance if resource.rollout.insists else "")
@@ -75,7 +77,7 @@ def hindrances(world: World, resource: ContainerResource, carried: Mapping[str, 
     guests = sorted(str(other.address) for other in _guests(world, resource))
     if guests:
         yield f"{guests[0]} shares its namespace"
-    if "container_name" in config:
+    if resource.name != f"{world.desired.project}-{resource.address.name}-{resource.address.instance or 1}":
         yield "only one container can have its container_name"
     yield from _exclusive_mounts(world, resource, carried)
 

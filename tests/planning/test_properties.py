@@ -197,6 +197,7 @@ def test_every_sabotage_has_its_chance(stage: Stage) -> None:
     """The list above is not empty talk: in this world each finds something to spoil."""
     spec: dict[str, Any] = {
         "container.web": {"image": "busybox:latest", "environment": {"LEVEL": "info"}, "networks": ["front"]},
+        "container.api": {"image": "rich:7", "volumes": ["/tmp/pages:/var/lib/rich:ro"], "networks": ["front"]},
         "container.migrate": {"image": "job:1", "kind": "job", "environment": {"LEVEL": "info"}},
         "network.front": {},
         "volume.data": {},
@@ -204,6 +205,7 @@ def test_every_sabotage_has_its_chance(stage: Stage) -> None:
     stage.settle(spec)
     stage.make_stranger("guest", network="shop_front")
     spec["container.web"] |= {"environment": {"LEVEL": "debug"}, "image": "remote:1"}
+    spec["container.api"] |= {"environment": {"LEVEL": "debug"}}
     spec["container.migrate"] |= {"environment": {"LEVEL": "debug"}}
     seen = stage.look(stage.write(spec))
     for sabotage in SABOTAGES:
