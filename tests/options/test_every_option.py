@@ -19,7 +19,7 @@ from reconciler.model.rows import BY_NAME, TABLE
 from tests.options import examples
 from tests.options.examples import Example
 from tests.support.engine import remove_project
-from tests.support.inprocess import Workbench
+from tests.support.inprocess import AT_ONCE, Workbench
 
 CONTENTS = '[config.motd]\ncontent = "Welcome."\n[config.other]\ncontent = "x"\n[secret.key]\nenvironment = "PATH"'
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
@@ -37,7 +37,7 @@ def bench(engine_host: str, docker_api: docker.APIClient, tmp_path: Path) -> Ite
     name = f"opt-{secrets.token_hex(4)}"
     (tmp_path / "conf").mkdir()
     engine = connect(engine_host, os.environ)
-    yield Workbench(name, tmp_path, engine)
+    yield Workbench(name, tmp_path, engine, rollout=AT_ONCE)
     engine.close()
     remove_project(docker_api, name)
 

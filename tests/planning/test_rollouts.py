@@ -98,6 +98,10 @@ def test_what_several_write_to_is_meant_to_be_shared(stage: Stage) -> None:
 
 
 def test_start_first_that_cannot_be_is_refused(stage: Stage) -> None:
+    desired = stage.write(spec(order="start-first", ports=["7001:80"]))
+    assert stage.look(desired).plan.warnings == (
+        "container.web: start-first will not be possible: only one container can have host port 7001/tcp",
+    )
     begin(stage, order="start-first", ports=["7001:80"])
     desired = stage.write(spec("good:1", "start-first", ports=["7001:80"]))
     change = only(stage.look(desired).plan)
