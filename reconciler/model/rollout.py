@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 #: seconds that a replacement without a health check has to run; what cannot start mostly says so sooner
 READY_AFTER = 1.0
+#: seconds that the old one still serves without its names: what was under way when it left them is sent again by then
+DRAIN = 2.0
 
 
 class Order(StrEnum):
@@ -39,5 +41,5 @@ class Rollout(NamedTuple):
     ready_after: float | None = None
     timeout: float = 0.0
     on_failure: OnFailure = OnFailure.ROLLBACK
-    drain: float = 0.0
+    drain: float = DRAIN
     max_parallel: int = 1

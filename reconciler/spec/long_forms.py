@@ -124,7 +124,7 @@ ROLLOUT = table("Rollout",
     ready_after=option(str, "How long it must run without a restart to be ready when it has no health check; 1s when not given. Unit: duration.", "5s"),
     timeout=option(str, "How long it may take to become ready; as long as its health check needs to decide when not given. Unit: duration.", "60s"),
     on_failure=option(Literal["rollback", "keep", "stop"], "What becomes of a successor that does not become ready: rollback (when not given): it is removed, and what served serves again; keep: it stays as it is, and a predecessor stopped for it stays stopped; stop: the same, and it is stopped.", "rollback"),
-    drain=option(str, "Start-first: how long the old one goes on serving, without its names, before it is stopped; 0s when not given. Unit: duration.", "10s"),
+    drain=option(str, "Start-first: how long the old one goes on serving, without its names, before it is stopped; 2s when not given. Unit: duration.", "10s"),
     max_parallel=option(Annotated[int, Field(ge=1, le=500)], "How many instances are replaced at once; 1 when not given.", 1),
 )
 # fmt: on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model.address import Kind
-from reconciler.model.rollout import OnFailure, Order, Rollout
+from reconciler.model.rollout import DRAIN, OnFailure, Order, Rollout
 from reconciler.model.scalars import declare_duration
 from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope
@@ -30,7 +30,7 @@ def resolve_rollout(scope: Scope, name: str) -> Rollout:
         ready_after=_seconds(said["ready_after"]) if "ready_after" in said else None,
         timeout=_seconds(said.get("timeout", "0s")),
         on_failure=OnFailure(said.get("on_failure", OnFailure.ROLLBACK)),
-        drain=_seconds(said.get("drain", "0s")),
+        drain=_seconds(said["drain"]) if "drain" in said else DRAIN,
         max_parallel=said.get("max_parallel", 1),
     )
 

@@ -113,7 +113,7 @@ def test_on_failure(way: str, order: str, left: dict[str, str], bench: Workbench
 
 
 @pytest.mark.parametrize("meanwhile", ["same", "edited"])
-@pytest.mark.parametrize("done", range(1, 17))
+@pytest.mark.parametrize("done", range(1, 16))
 def test_a_start_first_cut_off_anywhere_settles(
     done: int, meanwhile: str, bench: Workbench, docker_api: docker.APIClient
 ) -> None:
@@ -175,7 +175,7 @@ def test_clients_that_retry_lose_nothing(manner: str, bench: Workbench, engine_h
 
     bench.settle(text(0))
     clients = Clients(api, f"{bench.name}_front", "web", retry_ms=300, clients=4)
-    clients.begin(60)
+    clients.begin(75)
     for number in range(1, 11):
         bench.settle(text(number))
     count = clients.count()
