@@ -11,7 +11,8 @@ from reconciler.apply.delivery import deliver
 from reconciler.apply.readiness import Clock, StaleError, Waiting
 from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
 from reconciler.engine.interface import Engine, Progress
-from reconciler.errors import NotFoundError
+from reconciler.engine.warnings import refuse_dropped
+from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.plan import (
     Action,
     AwaitReady,
@@ -95,8 +96,7 @@ class Performer:
         engine = self._engine
         match action:
             case CreateContainer(name):
-                self._made[name], warnings = engine.create_container(name, encode_container(action), action.platform)
-                return warnings
+                return self._create(action, name)
             case DeliverFiles(container, files):
                 deliver(engine, self._id(container), files)
             case RestartContainer(container, timeout):
@@ -114,7 +114,7 @@ class Performer:
             case RemoveContainer(container, unused):
                 engine.remove_container(self._id(container), volumes=unused)
             case UpdateContainer(container, config):
-                return engine.update_container(self._id(container), encode_update(config))
+                return refuse_dropped(engine.update_container(self._id(container), encode_update(config)), config)
             case WaitContainer(container, condition, timeout):
                 self._waiting.until(condition, container.name, self._id(container), timeout)
             case AwaitReady(container):
@@ -124,6 +124,19 @@ class Performer:
             case _:
                 assert_never(action)
         return ()
+
+    def _create(self, action: CreateContainer, name: str) -> tuple[str, ...]:
+        """Make it; one that the engine made other than it was asked to is taken away again."""
+        donors = {
+            option: Ref(ref.name, ref.id or self._made.get(ref.name, "")) for option, ref in action.donors.items()
+        }
+        body = encode_container(action._replace(donors=donors))
+        self._made[name], warnings = self._engine.create_container(name, body, action.platform)
+        try:
+            return refuse_dropped(warnings, action.config)
+        except EngineRefusedError:
+            self._engine.remove_container(self._made.pop(name))
+            raise
 
     def _id(self, target: Ref) -> str:
         """The id that was observed, or that of what this plan made under the name."""

@@ -12,7 +12,7 @@ from reconciler.model.observed import ObservedContainer, ObservedImage, Observed
 from reconciler.model.options import Option
 from reconciler.model.ownership import CONTENTS, HOLDER
 from reconciler.model.rows import CONTAINER, NETWORK, VOLUME
-from reconciler.model.scalars import declare_path
+from reconciler.model.scalars import declare_path, read_swappiness
 from reconciler.model.structures import read_endpoint
 from reconciler.model.values import Value
 
@@ -20,6 +20,8 @@ Json = Mapping[str, Any]
 
 # Read apart from the table's forms: they stand in more than one place of the answer.
 _APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt", "configs", "secrets"}
+# What these read is a value too when it is 0 or false.
+_ZERO_SAYS = (forms.same, read_swappiness)
 _BUILT_IN_NETWORKS = ("host", "none")
 
 
@@ -43,7 +45,7 @@ def _read(plan: list[tuple[str, str, str, Option, Value]], answer: Json) -> dict
     config: dict[str, Value] = {}
     for section, key, name, row, empty in plan:
         api = (answer.get(section) or {}).get(key) if section else answer.get(key)
-        config[name] = row.form.read(api) if api or (api is not None and row.form.read is forms.same) else empty
+        config[name] = row.form.read(api) if api or (api is not None and row.form.read in _ZERO_SAYS) else empty
     return config
 
 
@@ -61,10 +63,11 @@ def decode_container(answer: Json) -> ObservedContainer:
         for name, endpoint in networks.items()
         if name not in _BUILT_IN_NETWORKS
     }
-    config["volumes"] = read_mounts(host, answer.get("Mounts") or [])
+    config["volumes"] = read_mounts(host, answer.get("Mounts") or [], (answer.get("Config") or {}).get("Volumes") or ())
     config["security_opt"] = forms.declare_security(_asked_for(host))
     recorded = parse_recorded(((answer.get("Config") or {}).get("Labels") or {}).get(CONTENTS, ""))
     config["configs"], config["secrets"] = recorded.configs, recorded.secrets
+    mounted = _mapping(config["volumes"])  # `Mounts` also has what comes from other containers
     health = (state.get("Health") or {}).get("Status") or ""
     return ObservedContainer(
         id=answer["Id"],
@@ -83,7 +86,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         anonymous={
             mount["Destination"]: mount["Name"]
             for mount in answer.get("Mounts") or ()
-            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64
+            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64 and mount["Destination"] in mounted
         },
         published=_published((answer.get("NetworkSettings") or {}).get("Ports") or {}),
         restart_count=int(answer.get("RestartCount") or 0),
@@ -107,6 +110,10 @@ def _asked_for(host: Json) -> list[str]:
     """The security options without `label=disable`, which the engine adds by itself to such containers."""
     adds = host.get("Privileged") or host.get("PidMode") == "host" or host.get("IpcMode") == "host"
     return [option for option in host.get("SecurityOpt") or () if not (adds and option == "label=disable")]
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _since(state: Json) -> str:

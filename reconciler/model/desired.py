@@ -44,21 +44,52 @@ class Origin(NamedTuple):
     keys: tuple[str, ...]
 
 
+class BuildSecret(NamedTuple):
+    """A secret that a build may read while it runs, under `id`; no trace of it is in the image."""
+
+    id: str
+    content: Content
+
+
 class Build(NamedTuple):
-    """How an image is built. `context` is an absolute directory, `dockerfile` a path inside it."""
+    """How an image is built; paths are absolute.
+
+    Attributes:
+        context: a directory.
+        dockerfile: a path inside it.
+        inline: the Dockerfile's text itself, in place of `dockerfile`.
+        contexts: further contexts by name: a directory, or `docker-image://NAME`.
+        extra_hosts, ulimits: canonical, as those of a container.
+        ssh: `default`, or ID=PATH of a key or of an agent's socket.
+        provenance, sbom: "" for none; else what `docker buildx build` takes.
+    """
 
     context: str
     dockerfile: str = "Dockerfile"
     target: str = ""
     args: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
-    platform: str = ""
+    platforms: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
+    inline: str = ""
+    contexts: Mapping[str, str] = {}
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    network: str = ""
+    shm_size: int = 0
+    extra_hosts: tuple[str, ...] = ()
+    ulimits: Mapping[str, str] = {}
+    privileged: bool = False
+    entitlements: tuple[str, ...] = ()
+    secrets: tuple[BuildSecret, ...] = ()
+    ssh: tuple[str, ...] = ()
+    provenance: str = ""
+    sbom: str = ""
 
 
 class ImageResource(NamedTuple):
-    """An image that is built (`build` is set; `reference` is its tag) or pulled.
+    """An image that is built (`build` is set; `reference` is its tag, `tags` are further ones) or pulled.
 
     `implied` marks an image that only a container names. `content` is the hash of all that the build reads; it is ""
     until the context has been read.
@@ -72,6 +103,7 @@ class ImageResource(NamedTuple):
     implied: bool = False
     content: str = ""
     origin: Origin = Origin("", ())
+    tags: tuple[str, ...] = ()
 
 
 class NetworkResource(NamedTuple):
@@ -107,10 +139,10 @@ class ContainerResource(NamedTuple):
         depends_on: what must be there first, the containers whose namespaces it shares included.
         needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
+        is_job: it is there to end well, once; a container that is no job is there to run.
         contents: what it is given as files, and what it watches.
         rollout: how it is replaced.
         holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
-        is_job: it is there to end well, once; a container that is no job is there to run.
     """
 
     address: Address

@@ -12,7 +12,9 @@ from reconciler.model.values import Config
 class EngineFacts(NamedTuple):
     """What an engine says of itself, as far as defaults depend on it.
 
-    `api_version` is the one that is spoken, as (major, minor); `swap_limit` whether the kernel accounts for swap.
+    `api_version` is the one that is spoken, as (major, minor); `swap_limit` whether the kernel accounts for swap;
+    `is_podman` that it is Podman, which speaks most of this API; `no_buildkit` why builds cannot go through BuildKit, ""
+    when they do; `keeps_indexes` whether its image store can hold several platforms under one name.
     """
 
     id: str = ""
@@ -24,6 +26,9 @@ class EngineFacts(NamedTuple):
     logging_driver: str = "json-file"
     default_runtime: str = "runc"
     swap_limit: bool = True
+    is_podman: bool = False
+    no_buildkit: str = ""
+    keeps_indexes: bool = False
 
     @property
     def api_text(self) -> str:

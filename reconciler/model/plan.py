@@ -131,11 +131,16 @@ class RemoveVolume(NamedTuple):
     name: str
 
 
+#: the key of a donor of mounts begins with it: there may be several
+VOLUMES_FROM = "volumes_from."
+
+
 class CreateContainer(NamedTuple):
     """`networks` in the order of attachment, the primary one first; their endpoint settings are in `config`.
 
-    `donors` names, by option, the containers whose namespaces it shares. `anonymous` carries volumes that nobody
-    named over from a predecessor, by path. `holders` are directories at which new volumes are mounted for its files.
+    `donors` names, by option, the containers whose namespaces or mounts it shares. `anonymous` carries volumes that
+    nobody named over from a predecessor, by path. `holders` are directories at which new volumes are mounted for its
+    files.
     """
 
     name: str

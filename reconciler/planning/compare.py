@@ -17,8 +17,9 @@ from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
 from reconciler.planning.expected import expected_container, observed_container
-from reconciler.planning.lifetime import is_done, restarts, state_field
+from reconciler.planning.lifetime import inputs_of_job, is_done, restarts, state_field
 from reconciler.planning.sharing import donors_observed
+from reconciler.planning.untold import as_far_as_told
 from reconciler.planning.world import World
 
 
@@ -51,12 +52,14 @@ def compare(
     found = {name: world.network(name) for name in container.network_ids}
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
     observed = observed_container(container, expected, network_ids)
+    declared = declared_options(resource)
+    observed = as_far_as_told(world.facts, Kind.CONTAINER, expected, observed, declared, made_from)
     _leave_to_networks(world, expected, observed)
     if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")
     ):
         _forget_former_volumes(expected, observed)
-    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
+    fields = diff_config(Kind.CONTAINER, expected, observed, declared, made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
         fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]
@@ -69,7 +72,9 @@ def compare(
         )
     gone = [name for name, network in found.items() if network is None and name not in ("host", "none")]
     fields += _dead_endpoints(container, expected, gone)
-    fields += content_fields(resource, container)
+    fields += (
+        inputs_of_job(content_fields(resource, container)) if resource.is_job else content_fields(resource, container)
+    )
     fields += restarts(world, resource, container)
     extra = (_image_field(world, resource, container), state_field(resource, container, stopped=stopped))
     fields = [*(field for field in extra if field is not None), *fields]

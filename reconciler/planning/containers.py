@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
@@ -15,18 +13,17 @@ from reconciler.model.plan import (
     FieldChange,
     Reason,
     Ref,
+    RestartContainer,
     StartContainer,
     Step,
     Verb,
     WaitContainer,
 )
 from reconciler.model.rollout import Order
-from reconciler.model.rows import BY_NAME
 from reconciler.planning.compare import Comparison, image_of
 from reconciler.planning.contents import files_of, in_place_steps, record
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
-    MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
     grace_seconds,
@@ -36,6 +33,7 @@ from reconciler.planning.expand import (
     wait_for_end,
     wait_seconds,
 )
+from reconciler.planning.gates import missing_for_container
 from reconciler.planning.lifetime import has_failed
 from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.recovery import Recovery, recover
@@ -43,11 +41,11 @@ from reconciler.planning.replacing import finish_steps, promote_job_steps, start
 from reconciler.planning.rollout import choose, publishes
 from reconciler.planning.sharing import donor_refs
 from reconciler.planning.unnamed import carried_over
+from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
 _NEVER_SERVED = ("created", "dead")
-_SINCE = {"healthcheck.start_interval": (1, 44), "volumes.subpath": (1, 45)}
 
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
@@ -57,7 +55,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = _unsupported(world, resource)
+    forbidden = missing_for_container(resource, world.facts) or dropped(world.facts, Kind.CONTAINER, resource.config)
     recovery = recover(world, resource, objects)
     comparison = recovery.comparison
     difference = Difference.INTERRUPTED if recovery.is_needed else comparison.difference
@@ -159,6 +157,8 @@ def _update_steps(
     networks = _network_refs(world, resource)
     updates = update_steps(resource, container, fields, comparison.expected, comparison.observed, networks)
     first, last = in_place_steps(world, resource, container, fields, grace_seconds(container.config))
+    if any(isinstance(step.action, RestartContainer) for step in last):
+        updates = [step for step in updates if not isinstance(step.action, RestartContainer)]  # once is enough
     return [*first, *updates, *last]
 
 
@@ -185,30 +185,6 @@ def _replace(
         stopped_by_us = beside and serving.status == "exited"
         steps = stop_first_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)
     return change._replace(steps=(*recovery.leftovers, *steps), order=choice.order.value, note=choice.note)
-
-
-# --- what the engine cannot do ---------------------------------------------------------------------------------------
-
-
-def _unsupported(world: World, resource: ContainerResource) -> str:
-    """What the engine's API version would drop in silence, as a note; "" when it knows everything."""
-    version, config = world.facts.api_version, resource.config
-    needed = {name: BY_NAME[Kind.CONTAINER][name].since for name in config}
-    check, mounts = config.get("healthcheck"), config.get("volumes")
-    if isinstance(check, Mapping) and "start_interval" in check:
-        needed["healthcheck.start_interval"] = _SINCE["healthcheck.start_interval"]
-    if isinstance(mounts, Mapping) and any(isinstance(m, Mapping) and "subpath" in m for m in mounts.values()):
-        needed["volumes.subpath"] = _SINCE["volumes.subpath"]
-    if version < MULTIPLE_ENDPOINTS_SINCE:
-        endpoints = config.get("networks")
-        for network in resource.networks[1:]:
-            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
-            if isinstance(endpoint, Mapping) and "mac_address" in endpoint:
-                # A connect ignores it; only the network that a container is made with takes it.
-                name = f"a mac_address on {network}, which is not the network with the highest priority,"
-                needed[name] = MULTIPLE_ENDPOINTS_SINCE
-    missing = [f"{name} needs API {since[0]}.{since[1]}" for name, since in needed.items() if since > version]
-    return f"{', '.join(missing)}; this engine speaks {world.facts.api_text}" if missing else ""
 
 
 # --- what it is made with ------------------------------------------------------------------------------------------

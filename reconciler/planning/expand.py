@@ -141,7 +141,7 @@ def update_steps(
     target = ref(current)
     options = {field.path.partition(".")[0] for field in fields}
     steps = _endpoint_steps(target, current, expected, observed, networks) if "networks" in options else []
-    settings = {field.path for field in fields if field.forces == "update"}
+    settings = {field.path.partition(".")[0] for field in fields if field.forces == "update"}
     if settings & {"mem_limit", "memswap_limit"}:
         settings |= {"mem_limit", "memswap_limit"}  # the engine judges one by what it holds of the other
     if settings:
@@ -153,8 +153,7 @@ def update_steps(
         steps += [wait_for_end(target)] if resource.is_job else []
     elif "state" in options:
         steps += [step._replace(commits=False) for step in start_steps(resource, target)]
-    elif {field.reason for field in fields if field.forces == "restart"} == {Reason.DEPENDENCY}:
-        # A content that restarts it does so when it has been delivered.
+    elif any(field.forces == "restart" and field.reason is Reason.DEPENDENCY for field in fields):
         steps.append(Step(RestartContainer(target, grace_seconds(current.config))))
     return steps
 

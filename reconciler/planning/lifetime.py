@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.model.contents import OnChange
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
-from reconciler.model.plan import FieldChange, Reason, RestartContainer, StartContainer
-from reconciler.planning.phases import PREVIOUS, serving
+from reconciler.model.plan import VOLUMES_FROM, FieldChange, Reason, RestartContainer, StartContainer
+from reconciler.planning.phases import NEXT, PREVIOUS, serving
 from reconciler.planning.sharing import donors
 from reconciler.planning.world import World
 
@@ -34,9 +35,17 @@ def state_field(resource: ContainerResource, container: ObservedContainer, *, st
 
 
 def is_done(resource: ContainerResource, container: ObservedContainer) -> bool:
-    """Whether a job has ended well. A predecessor may have been stopped in the middle, so it never counts."""
+    """Whether a job has ended well.
+
+    Of a predecessor nobody knows whether it was stopped in the middle, and a candidate is still to run.
+    """
     ended_well = container.status == "exited" and container.exit_code == 0
-    return resource.is_job and ended_well and not container.name.endswith(PREVIOUS)
+    return resource.is_job and ended_well and not container.name.endswith((NEXT, PREVIOUS))
+
+
+def inputs_of_job(fields: list[FieldChange]) -> list[FieldChange]:
+    """What a job is given is part of its key: nobody is there to be told of a new content, so that it runs again."""
+    return [field._replace(forces=field.forces if field.forces == OnChange.IGNORE else "replace") for field in fields]
 
 
 def has_failed(job: ObservedContainer | None) -> bool:
@@ -54,8 +63,9 @@ def restarts(world: World, resource: ContainerResource, container: ObservedConta
     found = [
         _restarted(option, donor.name)
         for option, donor in donors(world, resource).items()
-        # With a donor that is made anew it is replaced as well.
-        if not world.will_change(donor.address)
+        # With a donor that is made anew it is replaced as well; mounts do not end with the donor's process.
+        if not option.startswith(VOLUMES_FROM)
+        and not world.will_change(donor.address)
         and (_starts(world, donor) or _moment(_since(world, donor)) > _moment(container.since))
     ]
     for dependency in resource.depends_on:

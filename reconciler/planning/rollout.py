@@ -76,7 +76,7 @@ def hindrances(world: World, resource: ContainerResource, carried: Mapping[str, 
             yield f"it shares the {option} of another container"
     guests = sorted(str(other.address) for other in _guests(world, resource))
     if guests:
-        yield f"{guests[0]} shares its namespace"
+        yield f"{guests[0]} shares its namespace or its mounts"
     if resource.name != f"{world.desired.project}-{resource.address.name}-{resource.address.instance or 1}":
         yield "only one container can have its container_name"
     yield from _exclusive_mounts(world, resource, carried)

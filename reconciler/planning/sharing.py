@@ -1,11 +1,13 @@
-"""Namespaces that containers share: whose they are, and whether this plan makes them anew."""
+"""Namespaces and mounts that containers share: whose they are, and whether this plan makes them anew."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
-from reconciler.model.plan import Ref
+from reconciler.model.plan import VOLUMES_FROM, Ref
 from reconciler.planning.phases import serving
 from reconciler.planning.world import World
 
@@ -13,10 +15,12 @@ _SHARING = ("network_mode", "pid", "ipc")
 
 
 def donors(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
-    """By option, the container of this project whose namespace is shared."""
+    """By option, or `volumes_from.DONOR`, the container of this project whose namespace or mounts are shared."""
+    named = {option: resource.config.get(option) for option in _SHARING}
+    mounting = resource.config.get("volumes_from")
+    named |= {f"{VOLUMES_FROM}{donor}": donor for donor in (mounting if isinstance(mounting, Mapping) else ())}
     shared = {}
-    for option in _SHARING:
-        value = resource.config.get(option)
+    for option, value in named.items():
         if isinstance(value, str) and value.startswith("service:"):
             instances = world.instances.get(Address(Kind.CONTAINER, value.partition(":")[2]), [])
             if instances:

@@ -46,6 +46,14 @@ def dependencies_of(scope: Scope, name: str, table: Table) -> tuple[Dependency, 
             other = mode.removeprefix("service:")
             if _can_share(scope, (*keys, option), other):
                 found.setdefault(other, Dependency(Address(Kind.CONTAINER, other), Condition.STARTED))
+    for at, item in enumerate(table.get("volumes_from", [])):
+        other = item.removeprefix("service:").partition(":")[0]
+        if not item.startswith("container:") and _can_share(scope, (*keys, "volumes_from", at), other):
+            found.setdefault(other, Dependency(Address(Kind.CONTAINER, other), Condition.STARTED))
+    for at, item in enumerate(table.get("links", [])):
+        declared = _Declared(at, item.partition(":")[0], Condition.STARTED)
+        if _is_usable(scope, (*keys, "links", at), declared):
+            found.setdefault(declared.other, Dependency(Address(Kind.CONTAINER, declared.other), Condition.STARTED))
     return tuple(found[other] for other in sorted(found))
 
 

@@ -9,7 +9,7 @@ from reconciler.errors import Problem
 from reconciler.model.address import Kind
 from reconciler.model.forms import ENVIRONMENT
 from reconciler.model.values import Value
-from reconciler.spec.env_files import MAX_BYTES, parse_env_file
+from reconciler.spec.env_files import MAX_BYTES, parse_env_file, parse_raw_file
 from reconciler.spec.keys import Keys
 from reconciler.spec.paths import absolute, kind_of
 from reconciler.spec.reading import UnreadableError, read_text
@@ -56,14 +56,23 @@ def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Valu
 
 
 def env_files(scope: Scope) -> list[str]:
-    """The files that the containers' `env_file` names, and `.env`, there or not."""
+    """The files that the containers' `env_file` and `label_file` name, and `.env`, there or not."""
     found = [absolute(scope.directory, ".env", scope.environment)]
     for table in scope.tables(Kind.CONTAINER).values():
-        raw = table.get("env_file", [])
-        for entry in [raw] if isinstance(raw, str) else raw:
-            path = entry if isinstance(entry, str) else entry["path"]
-            found.append(absolute(scope.directory, path, scope.environment))
+        for raw in (table.get("env_file", []), table.get("label_file", [])):
+            for entry in [raw] if isinstance(raw, str) else raw:
+                path = entry if isinstance(entry, str) else entry["path"]
+                found.append(absolute(scope.directory, path, scope.environment))
     return found
+
+
+def labels_from_files(scope: Scope, keys: Keys, raw: str | list[str]) -> dict[str, Value]:
+    """The labels in the files of `label_file`; later files win."""
+    labels: dict[str, Value] = {}
+    for at, path in enumerate([raw] if isinstance(raw, str) else raw):
+        labels.update(_read(scope, (*keys, "label_file", at), {"path": path}))
+    scope.check_labels((*keys, "label_file"), labels)
+    return labels
 
 
 def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:
@@ -76,7 +85,8 @@ def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:
     except UnreadableError as error:
         scope.problems.at(keys, f"the file {shown} {error}", error.hint)
         return {}
-    variables, mistakes = parse_env_file(text, scope.environment.get)
+    parse = parse_raw_file if entry.get("format") == "raw" else parse_env_file
+    variables, mistakes = parse(text, scope.environment.get)
     for mistake in mistakes:
         scope.problems.add(Problem(shown, mistake.line, 0, "", mistake.message, mistake.hint))
     return variables

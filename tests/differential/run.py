@@ -56,7 +56,7 @@ class Worker(threading.Thread):
         for place in STAGES:
             Path(place).mkdir(exist_ok=True)
             subprocess.run([*enter, "mount", "-t", "tmpfs", "differential", place], check=True)
-        return [*enter, "env", f"DOCKER_HOST=unix://{socket}", f"--chdir={ROOT}"]
+        return [*enter, "env", f"--chdir={ROOT}", f"DOCKER_HOST=unix://{socket}"]
 
     def _one(self, name: str, inside: list[str]) -> None:
         host = next(word.partition("=")[2] for word in inside if word.startswith("DOCKER_HOST="))
@@ -93,6 +93,7 @@ def main() -> int:
     for entry in json.loads((options.corpus / "index.json").read_text()):
         if not options.names or entry["name"] in options.names:
             names.put(entry["name"])
+    subprocess.run([ENGINE, "need", "busybox-static"], check=True)  # the stub images are made of it
     began = time.monotonic()
     workers = [Worker(number, options.corpus, names, options.keep) for number in range(1, options.engines + 1)]
     for worker in workers:

@@ -16,8 +16,9 @@ PORTS = ("7001", "7002", "7003")
 _APART = {
     "image", "container_name", "ports", "networks", "network_mode", "volumes", "expose", "healthcheck", "restart",
     "cpus", "cpu_period", "cpu_quota", "mem_limit", "memswap_limit", "mem_reservation", "pid", "ipc", "hostname", "tmpfs",
+    "cpu_rt_period", "cpu_rt_runtime", "volumes_from", "oom_kill_disable", "uts", "annotations",
 }  # fmt: skip
-FILLED = {"{project}": "shop", "{hex}": "1"}
+FILLED = {"{project}": "shop", "{disk}": "/dev/sda", "{hex}": "1"}
 
 
 def _parsed(text: str) -> Any:

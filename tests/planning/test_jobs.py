@@ -184,6 +184,20 @@ def test_a_predecessor_stays_while_its_successor_runs(broken: Stage) -> None:
     ]
 
 
+@pytest.mark.parametrize(("on_change", "runs_again"), [("restart", True), ("signal:SIGHUP", True), ("ignore", False)])
+def test_its_files_are_part_of_the_key(on_change: str, runs_again: bool, stage: Stage) -> None:
+    """Nobody is there to be told of a new content, so that it runs with it or not at all."""
+
+    def files(text: str) -> dict[str, Any]:
+        use = {"source": "seed", "target": "/seed.sql", "on_change": on_change}
+        return {**spec(configs=[use]), "config.seed": {"content": text}}
+
+    stage.settle(files("one"))
+    began = runs(stage)
+    stage.settle(files("two"))
+    assert (runs(stage) != began) is runs_again
+
+
 # --- restarts with a dependency ------------------------------------------------------------------------------------
 
 
