@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from threading import Event
 from typing import assert_never
 
 from reconciler.apply.delivery import deliver
+from reconciler.apply.readiness import Clock, StaleError, Waiting
 from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
 from reconciler.engine.interface import Engine, Progress
 from reconciler.engine.warnings import refuse_dropped
-from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
-from reconciler.model.desired import Condition
+from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     BuildImage,
     Connect,
     CreateContainer,
@@ -24,6 +23,7 @@ from reconciler.model.plan import (
     CreateVolume,
     DeliverFiles,
     Disconnect,
+    Drain,
     OnContainer,
     PullImage,
     Ref,
@@ -44,25 +44,16 @@ from reconciler.model.plan import (
 )
 from reconciler.model.structures import endpoint_body
 
-_POLL_SECONDS = 0.25
-_LAST_LINES, _LONGEST_LINE = 10, 500
-
-
-class StaleError(EngineError):
-    """The object is no longer the one that was observed."""
-
-
-class _EndedError(EngineRefusedError):
-    """A container ended that was waited for."""
-
 
 class Performer:
     """Performs actions of one plan; remembers the ids of what it makes, by name. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, progress: Callable[[str, str], None], cancelled: Event) -> None:
+    def __init__(
+        self, engine: Engine, progress: Callable[[str, str], None], cancelled: Event, clock: Clock | None = None
+    ) -> None:
         self._engine = engine
         self._progress = progress
-        self._cancelled = cancelled
+        self._waiting = Waiting(engine, cancelled, clock or Clock())
         self._made: dict[str, str] = {}
 
     def perform(self, address: str, action: Action) -> tuple[str, ...]:
@@ -125,7 +116,11 @@ class Performer:
             case UpdateContainer(container, config):
                 return refuse_dropped(engine.update_container(self._id(container), encode_update(config)), config)
             case WaitContainer(container, condition, timeout):
-                self._wait(container, condition, timeout)
+                self._waiting.until(condition, container.name, self._id(container), timeout)
+            case AwaitReady(container):
+                self._waiting.until_ready(action, self._id(container))
+            case Drain(_, seconds):
+                self._waiting.drain(seconds)
             case _:
                 assert_never(action)
         return ()
@@ -166,85 +161,3 @@ class Performer:
         if found != image_id:
             raise StaleError(f"{reference} names another image than when this was planned")
         self._engine.remove_image(reference)
-
-    def _wait(self, target: Ref, condition: Condition, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while True:
-            container_id = self._id(target)
-            answers = self._engine.inspect_containers([container_id])
-            if not answers:
-                raise StaleError(f"{target.name} is gone")
-            state = answers[0].get("State") or {}
-            try:
-                if _reached(target.name, condition, state):
-                    return
-            except _EndedError as error:
-                hint = (
-                    ""
-                    if (output := _last_lines(self._engine, container_id, state))
-                    else f"see `docker logs {target.name}`"
-                )
-                raise EngineRefusedError(f"{error}{output}", hint=hint) from None
-            if timeout and time.monotonic() >= deadline:
-                raise EngineRefusedError(
-                    f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}"
-                )
-            if self._cancelled.wait(_POLL_SECONDS):
-                raise EngineRefusedError(f"stopped while waiting for {target.name}")
-
-
-def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bool:
-    """Whether the condition holds; an end that makes it impossible is refused at once."""
-    status, code = state.get("Status"), state.get("ExitCode")
-    if condition is Condition.COMPLETED:
-        if status == "exited" and code != 0:
-            raise _EndedError(f"{name} ended with exit code {code}")
-        return status == "exited"
-    if status in ("exited", "dead"):
-        raise _EndedError(f"{name} ended with exit code {code}")
-    if condition is Condition.STARTED:
-        return status == "running"
-    health = state.get("Health")
-    status_text = health.get("Status") if isinstance(health, Mapping) else None
-    if status_text is None and status == "running":
-        raise EngineRefusedError(
-            f"{name} has no health check, so it never becomes healthy",
-            hint="declare a healthcheck, or wait for `started`",
-        )
-    if status_text == "unhealthy":
-        raise EngineRefusedError(f"{name} is unhealthy{_health_log(state)}")
-    return status_text == "healthy"
-
-
-def _last_lines(engine: Engine, container_id: str, state: Mapping[str, object]) -> str:
-    """What a container wrote at last since it was started, on lines of its own: nobody else will look."""
-    written = {"stdout": b"", "stderr": b""}
-    since = _just_before(str(state.get("StartedAt") or ""))
-    try:
-        for stream, chunk in engine.container_logs(
-            container_id, follow=False, tail=str(_LAST_LINES), timestamps=False, since=since
-        ):
-            written[stream] += chunk
-    except EngineError:
-        return ""  # how it ended is known all the same
-    lines = b"".join(written.values()).decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
-    return "; it wrote at last:" + "".join(f"\n    {line[:_LONGEST_LINE]}" for line in lines) if lines else ""
-
-
-def _just_before(moment: str) -> str:
-    """A time of the engine as its log takes it, in seconds since 1970: one earlier.
-
-    A process may have written before the engine notes that it was started.
-    """
-    try:
-        return f"{datetime.fromisoformat(f'{moment[:19]}+00:00').timestamp() - 1:.0f}"
-    except ValueError:
-        return ""
-
-
-def _health_log(state: Mapping[str, object]) -> str:
-    """The last answer of the health check, on lines of its own."""
-    health = state.get("Health")
-    entries = health.get("Log") if isinstance(health, Mapping) else None
-    output = str((entries or [{}])[-1].get("Output") or "").strip()
-    return f"; its health check said:\n    {output[:500]}" if output else ""

@@ -51,6 +51,7 @@ def change_document(change: Change) -> dict[str, Any]:
         "actions": [describe(step.action) for step in change.steps],
         "after": [str(address) for address in change.after],
         "note": change.note,
+        "order": change.order,
     }
 
 

@@ -121,6 +121,7 @@ def summary_line(plan: Plan, wording: Wording = PLANNING) -> str:
 
 def _change_text(change: Change, painter: Painter, wording: Wording) -> str:
     sign, colour = _SIGNS[change.verb]
+    sign = "+/-" if change.order == "start-first" else sign
     title = f"{painter.paint(sign, colour)} {painter.paint(clean(str(change.address)), '1')}"
     # Whoever destroys a project knows why it goes.
     says_why = not (wording.destroys and change.reason is Reason.ORPHAN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     BuildImage,
     Connect,
     CreateContainer,
@@ -11,6 +12,7 @@ from reconciler.model.plan import (
     CreateVolume,
     DeliverFiles,
     Disconnect,
+    Drain,
     OnContainer,
     PullImage,
     RemoveContainer,
@@ -69,6 +71,10 @@ def _describe_on_container(action: OnContainer) -> str:
             return f"update container {container.name}: {', '.join(sorted(config))}"
         case WaitContainer(container, condition):
             return f"wait until {container.name} is {condition.value}"
+        case AwaitReady(container):
+            return f"wait until {container.name} is ready"
+        case Drain(container, seconds):
+            return f"let {container.name} serve for another {seconds:g} s"
         case StopContainer(container, timeout):
             return f"stop container {container.name} (up to {timeout} s)"
         case StartContainer(container):

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address
 from reconciler.model.contents import Content, Use
+from reconciler.model.rollout import Rollout
 from reconciler.model.values import Config
 
 
@@ -144,6 +145,7 @@ class ContainerResource(NamedTuple):
         adopt: an unlabelled container with this name may be taken over.
         is_job: it is there to end well, once; a container that is no job is there to run.
         contents: what it is given as files, and what it watches.
+        rollout: how it is replaced.
         holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
     """
 
@@ -160,6 +162,7 @@ class ContainerResource(NamedTuple):
     origin: Origin = Origin("", ())
     contents: tuple[Use, ...] = ()
     holders: tuple[str, ...] = ()
+    rollout: Rollout = Rollout()
 
 
 Resource: TypeAlias = ImageResource | NetworkResource | VolumeResource | ContainerResource

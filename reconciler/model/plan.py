@@ -169,6 +169,32 @@ class File(NamedTuple):
     base: str = "/"
 
 
+class AwaitReady(NamedTuple):
+    """Wait until a container has proved itself: its health check says healthy or, without one, it has run long enough.
+
+    Attributes:
+        ready_after: seconds that it has to run without a health check.
+        timeout: seconds; 0 for as long as its health check needs to decide.
+        published: its ports have to be bound.
+        may_end: having ended with exit code 0 counts as well.
+        restarts: how often it had been started again before.
+    """
+
+    container: Ref
+    ready_after: float
+    timeout: float = 0.0
+    published: bool = False
+    may_end: bool = False
+    restarts: int = 0
+
+
+class Drain(NamedTuple):
+    """Let both serve, so that clients which know only the old one find the new one in peace."""
+
+    container: Ref
+    seconds: float
+
+
 class DeliverFiles(NamedTuple):
     container: Ref
     files: tuple[File, ...]
@@ -246,6 +272,8 @@ OnContainer: TypeAlias = (
     | RemoveContainer
     | UpdateContainer
     | WaitContainer
+    | AwaitReady
+    | Drain
 )
 Action: TypeAlias = (
     PullImage
@@ -266,7 +294,7 @@ Action: TypeAlias = (
 class Step(NamedTuple):
     """One action, and what takes it back, in this order, when a later one fails.
 
-    Once a step that `commits` is done, nothing before it is taken back any more.
+    Once a step that `commits` is done, nothing before it is taken back any more, only what stands with it.
     """
 
     action: Action
@@ -281,6 +309,7 @@ class Change(NamedTuple):
         fields: what differs.
         steps: what is done, in order; empty when blocked.
         after: changes of this plan that must be done first.
+        order: of a container that is replaced: start-first or stop-first; else "".
         note: one sentence for the reader: why it is blocked, what it costs.
         relies_on: a digest of everything observed that this change was planned from; a saved plan checks it.
     """
@@ -293,6 +322,7 @@ class Change(NamedTuple):
     after: tuple[Address, ...] = ()
     note: str = ""
     relies_on: str = ""
+    order: str = ""
 
 
 class Plan(NamedTuple):

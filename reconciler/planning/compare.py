@@ -38,8 +38,10 @@ class Comparison(NamedTuple):
         return Difference.REPLACEMENT if replaced else Difference.IN_PLACE
 
 
-def compare(world: World, resource: ContainerResource, container: ObservedContainer) -> Comparison:
-    """Every field of one container of ours against what it should be."""
+def compare(
+    world: World, resource: ContainerResource, container: ObservedContainer, *, stopped: bool = False
+) -> Comparison:
+    """Every field of one container of ours against what it should be; `stopped` as for its state."""
     if container.config is None:
         return Comparison((), {}, {})
     made_from = parse_fingerprint(container.labels)
@@ -74,7 +76,7 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
         inputs_of_job(content_fields(resource, container)) if resource.is_job else content_fields(resource, container)
     )
     fields += restarts(world, resource, container)
-    extra = (_image_field(world, resource, container), state_field(resource, container))
+    extra = (_image_field(world, resource, container), state_field(resource, container, stopped=stopped))
     fields = [*(field for field in extra if field is not None), *fields]
     if is_done(resource, container) and made_from.is_readable:
         # What has ended well is not run again because something moved on the engine, only when its own key changes.

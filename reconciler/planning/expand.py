@@ -1,11 +1,4 @@
-"""A verdict on a container → its steps, each with the one that takes it back.
-
-Replacement is stop-first through names: the candidate is made as `NAME.next`, so that the engine has accepted all of
-it before anything is stopped; the current one is stopped and becomes `NAME.prev`; the candidate gets the name and is
-started; then the predecessor goes. When a step fails, those before it are taken back and the predecessor serves
-again. When we are killed, the names say how far it came. A job takes the same way; its predecessor, which serves
-nobody, goes when the new run has ended well, and is not started again when it did not.
-"""
+"""A verdict on a container → its steps: making, changing in place, removing. `replacing` has those of a replacement."""
 
 from __future__ import annotations
 
@@ -16,7 +9,6 @@ from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
 from reconciler.model.ownership import CONTENTS, owner_labels
 from reconciler.model.plan import (
-    Action,
     Connect,
     CreateContainer,
     DeliverFiles,
@@ -38,11 +30,10 @@ from reconciler.model.plan import (
 )
 from reconciler.model.structures import decides_within
 from reconciler.model.values import Config
-from reconciler.planning.phases import NEXT, PREVIOUS
 
 MULTIPLE_ENDPOINTS_SINCE = (1, 44)
 DEFAULT_GRACE_SECONDS = 10
-_HELD_UP = ("running", "restarting", "paused")
+HELD_UP = ("running", "restarting", "paused")
 
 
 def ref(container: ObservedContainer) -> Ref:
@@ -60,7 +51,10 @@ def declared_options(resource: ContainerResource) -> Config:
 
 
 class Blueprint(NamedTuple):
-    """All that is needed to make one container: what the resource says, and what the world adds to it."""
+    """All that is needed to make one container: what the resource says, and what the world adds to it.
+
+    `published`: the engine binds its ports, as it does unless all its networks are internal.
+    """
 
     resource: ContainerResource
     project: str
@@ -71,12 +65,21 @@ class Blueprint(NamedTuple):
     waits: tuple[Step, ...] = ()
     files: tuple[File, ...] = ()
     record: str = ""
+    published: bool = False
 
-    def make(self, name: str, anonymous: Mapping[str, str]) -> list[Step]:
-        """Create it under a name, and attach what could not be attached at creation."""
+    def make(self, name: str, anonymous: Mapping[str, str], *, named: bool = True) -> list[Step]:
+        """Create it under a name, and attach what could not be attached at creation.
+
+        Args:
+            named: clients find it by its aliases at once.
+        """
         resource = self.resource
         at_once = resource.networks if self.facts.api_version >= MULTIPLE_ENDPOINTS_SINCE else resource.networks[:1]
         config = {key: value for key, value in resource.config.items() if key not in self.donors}
+        endpoints = {network: _mapping(endpoint) for network, endpoint in _mapping(config.get("networks")).items()}
+        if not named:
+            endpoints = {network: {**endpoint, "aliases": None} for network, endpoint in endpoints.items()}
+            config["networks"] = endpoints
         labels = owner_labels(self.project, resource.address, declared_options(resource))
         create = CreateContainer(
             name=name,
@@ -91,22 +94,24 @@ class Blueprint(NamedTuple):
         )
         steps = [Step(create, undo=(RemoveContainer(Ref(name), unused=True),))]
         steps += [Step(DeliverFiles(Ref(name), self.files))] if self.files else []
-        endpoints = resource.config.get("networks")
         for network in resource.networks[len(at_once) :]:
-            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
-            steps.append(Step(Connect(self.networks[network], Ref(name), endpoint or {})))  # type: ignore[arg-type]
+            steps.append(Step(Connect(self.networks[network], Ref(name), endpoints.get(network, {}))))
         return steps
 
 
 def create_steps(blueprint: Blueprint, anonymous: Mapping[str, str]) -> list[Step]:
-    """Create and start; `anonymous` as for a replacement."""
+    """Create and start; `anonymous` as for a replacement.
+
+    One that was made whole and does not start stays, for whoever looks why; the next run makes it anew.
+    """
     name = blueprint.resource.name
-    return [*blueprint.waits, *blueprint.make(name, anonymous), *start_steps(blueprint.resource, Ref(name))]
+    *make, last = blueprint.make(name, anonymous)
+    return [*blueprint.waits, *make, last._replace(commits=True), *start_steps(blueprint.resource, Ref(name))]
 
 
-def start_steps(resource: ContainerResource, target: Ref, undo: tuple[Action, ...] = ()) -> list[Step]:
+def start_steps(resource: ContainerResource, target: Ref) -> list[Step]:
     """Start it; of a job, wait for its end too. From the start on nothing is taken back."""
-    start = Step(StartContainer(target), undo, commits=True)
+    start = Step(StartContainer(target), commits=True)
     return [start, wait_for_end(target)] if resource.is_job else [start]
 
 
@@ -114,92 +119,16 @@ def wait_for_end(job: Ref) -> Step:
     return Step(WaitContainer(job, Condition.COMPLETED, wait_seconds(None, Condition.COMPLETED)))
 
 
-def replace_steps(
-    blueprint: Blueprint, current: ObservedContainer, anonymous: Mapping[str, str], *, stopped_by_us: bool
-) -> list[Step]:
-    """Replace, stop-first.
-
-    Args:
-        anonymous: volumes nobody named that the candidate takes over, by path.
-        stopped_by_us: the current one does not run because an earlier replacement was cut off.
-    """
-    name = blueprint.resource.name
-    candidate = name + NEXT
-    make = blueprint.make(candidate, anonymous)
-    if stopped_by_us:
-        # An earlier run was cut off after it had stopped it: if this one fails too, it serves again.
-        make[0] = make[0]._replace(undo=(*make[0].undo, *_bring_back(blueprint.resource, current)))
-    return [
-        *blueprint.waits,
-        *make,
-        *_retire_steps(current, name + PREVIOUS),
-        *promote_steps(blueprint.resource, Ref(candidate)),
-        Step(RemoveContainer(Ref(name + PREVIOUS, current.id))),
-        *_remove_holders(current),
-    ]
-
-
-def _bring_back(resource: ContainerResource, predecessor: ObservedContainer) -> tuple[Action, ...]:
-    """Make a predecessor what it was. Its restart policy was set to `no` when it was stopped.
-
-    A job is not started: whether it had ended well before nobody knows any more, so that the next plan decides.
-    """
-    target = ref(predecessor)
-    policy = resource.config.get("restart") or "no"
-    rename = (RenameContainer(target, resource.name),) if predecessor.name != resource.name else ()
-    start = () if resource.is_job else (StartContainer(target),)
-    return *rename, UpdateContainer(target, {"restart": policy}), *start
-
-
-def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
-    """Stop the current one and move it aside, so that no restart of the engine wakes it."""
-    target, steps = ref(current), []
-    policy = (current.config or {}).get("restart") or "no"
-    if policy != "no":
-        restore = UpdateContainer(target, {"restart": policy})
-        steps.append(Step(UpdateContainer(target, {"restart": "no"}), undo=(restore,)))
-    if current.status == "paused":
-        steps.append(Step(UnpauseContainer(target)))
-    if current.status in _HELD_UP:
-        steps.append(Step(StopContainer(target, grace_seconds(current.config)), undo=(StartContainer(target),)))
-    if current.name != name:
-        steps.append(Step(RenameContainer(target, name), undo=(RenameContainer(target, current.name),)))
-    return steps
-
-
-def promote_steps(resource: ContainerResource, candidate: Ref) -> list[Step]:
-    """Give a candidate its name and start it. From there on nothing is taken back."""
-    promoted = Ref(resource.name, candidate.id)
-    return [
-        Step(RenameContainer(candidate, resource.name), undo=(RenameContainer(promoted, candidate.name),)),
-        *start_steps(resource, promoted, undo=(StopContainer(promoted),)),
-    ]
-
-
-def recover_steps(
-    resource: ContainerResource, candidate: ObservedContainer, predecessor: ObservedContainer | None
-) -> list[Step]:
-    """Finish a replacement that was cut off before the candidate was promoted; if it fails, the predecessor serves."""
-    promoted, aside = candidate.name == resource.name, Ref(resource.name + NEXT, candidate.id)
-    first = [Step(UnpauseContainer(ref(candidate)))] if candidate.status == "paused" else []
-    first += [Step(RenameContainer(ref(candidate), aside.name))] if promoted else []
-    rename, *start = promote_steps(resource, aside if promoted else ref(candidate))
-    if predecessor is None:
-        return [*first, rename, *start]
-    rename = rename._replace(undo=(*rename.undo, *_bring_back(resource, predecessor)))
-    return [*first, rename, *start, *remove_steps(predecessor)]
-
-
 def remove_steps(container: ObservedContainer) -> list[Step]:
     steps = []
     if container.status == "paused":
         steps.append(Step(UnpauseContainer(ref(container))))
-    if container.status in _HELD_UP:
+    if container.status in HELD_UP:
         steps.append(Step(StopContainer(ref(container), grace_seconds(container.config))))
-    return [*steps, Step(RemoveContainer(ref(container))), *_remove_holders(container)]
+    return [*steps, Step(RemoveContainer(ref(container))), *remove_holders(container)]
 
 
-def _remove_holders(container: ObservedContainer) -> list[Step]:
+def remove_holders(container: ObservedContainer) -> list[Step]:
     """Nobody else has what is in them."""
     return [Step(RemoveHolder(volume)) for volume in container.holders]
 

@@ -11,14 +11,18 @@ from reconciler.planning.sharing import donors
 from reconciler.planning.world import World
 
 
-def state_field(resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
-    """What is not running is judged by its restart policy: exit 0 under `no` or `on-failure` is done."""
+def state_field(resource: ContainerResource, container: ObservedContainer, *, stopped: bool) -> FieldChange | None:
+    """What is not running is judged by its restart policy: exit 0 under `no` or `on-failure` is done.
+
+    Args:
+        stopped: a replacement that was cut off has stopped it, or may have.
+    """
     status = container.status
     if status in ("running", "restarting", "removing") or is_done(resource, container):
         return None
     policy = str(resource.config.get("restart") or "no")
     ended_well = status == "exited" and container.exit_code == 0 and (policy == "no" or policy.startswith("on-failure"))
-    if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
+    if ended_well and not stopped:
         return None
     seen = f"exited ({container.exit_code})" if status == "exited" else status
     # What was created and could not be started is made anew: a second start may come up without its ports, and nobody

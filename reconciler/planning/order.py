@@ -17,11 +17,14 @@ from reconciler.model.plan import (
     RemoveVolume,
     RestartContainer,
     StartContainer,
+    StopContainer,
     Verb,
 )
 from reconciler.planning.conflicts import GivenUp, refuse_exchange, without_taken_names
 from reconciler.planning.sharing import donor_ids
 from reconciler.planning.world import ChangeKey, World
+
+_OUT_OF_SERVICE = (StopContainer, RestartContainer)
 
 
 def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -33,6 +36,9 @@ def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
         for other in needs.of(change):
             if other != key and other in by_key and not _reaches(after, other, key):
                 after[key].add(other)
+    for key, other in _in_turn(world, by_key):
+        if not _reaches(after, other, key):
+            after[key].add(other)
     given_up = GivenUp(world, by_key)
     for key, change in list(by_key.items()):
         for other in given_up.needed_by(change):
@@ -45,6 +51,25 @@ def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
     ordered = _sort(by_key, after)
     finished = [by_key[key]._replace(after=_addresses(after[key])) for key in ordered]
     return tuple(without_taken_names(world, finished))
+
+
+def _in_turn(world: World, changes: Mapping[ChangeKey, Change]) -> Iterable[tuple[ChangeKey, ChangeKey]]:
+    """(later, earlier): the instances of one container leave service `max_parallel` at a time, what goes for good last.
+
+    So the first that fails holds up the others.
+    """
+    for instances in world.instances.values():
+        turns: list[ChangeKey] = []
+        for resource in instances:
+            key = (resource.address, False)
+            if key in changes and any(isinstance(s.action, _OUT_OF_SERVICE) for s in changes[key].steps):
+                if len(turns) >= resource.rollout.max_parallel:
+                    yield key, turns[-resource.rollout.max_parallel]
+                turns.append(key)
+        name = instances[0].address.name
+        for key in changes:
+            if key[1] and key[0].kind is Kind.CONTAINER and key[0].name == name:
+                yield from ((key, turn) for turn in turns)
 
 
 class _Needs:

@@ -37,6 +37,7 @@ from reconciler.planning.expand import remove_steps
 from reconciler.planning.images import plan_image, plan_image_removals
 from reconciler.planning.networks import plan_network, plan_volume, strangers_on
 from reconciler.planning.order import put_in_order
+from reconciler.planning.rollout import hindrances
 from reconciler.planning.world import EVERYTHING, Object, Request, World, fingerprint_objects
 
 #: where the spec declares a field: (address, field path) → "file:line"
@@ -57,6 +58,7 @@ def plan(
     world.warnings += unnamed.warnings(world)
     for container in _donors_first(world):
         _note_change(world, plan_container(world, container))
+    world.warnings += _vain_insistence(world)
     declared, removals = list(world.changes.values()), _removals(world)
     for change in removals:
         world.changes.setdefault(change.address, change)
@@ -111,6 +113,20 @@ def _only_drift(change: Change, fields: tuple[FieldChange, ...]) -> Change:
 def _note_change(world: World, change: Change | None) -> None:
     if change is not None:
         world.changes[change.address] = change
+
+
+def _vain_insistence(world: World) -> list[str]:
+    """A sentence for each container that asks for what its next replacement will be refused for."""
+    found = []
+    for whole, instances in world.instances.items():
+        resource = instances[0]
+        hindrance = next(hindrances(world, resource, {}), "") if resource.rollout.insists else ""
+        is_blocked = any(
+            item.address in world.changes and world.changes[item.address].verb is Verb.BLOCKED for item in instances
+        )
+        if hindrance and not is_blocked:
+            found.append(f"{whole}: start-first will not be possible: {hindrance}")
+    return found
 
 
 def _donors_first(world: World) -> Iterable[ContainerResource]:

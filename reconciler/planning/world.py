@@ -75,6 +75,8 @@ class World:
         for resource in desired.containers():
             for dependency in resource.depends_on:
                 self.dependents.setdefault(dependency.address, []).append(resource.address)
+        #: by source of a mount, how many containers may write to it; filled when first asked for
+        self.writers: dict[str, int] | None = None
         self._owned: dict[tuple[Kind, str, int], list[Object]] = {}
         for kind, objects in self._kinds():
             for item in objects:

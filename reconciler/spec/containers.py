@@ -18,6 +18,7 @@ from reconciler.spec.keys import Keys
 from reconciler.spec.mounts import resolve_mounts
 from reconciler.spec.naming import wrong_object
 from reconciler.spec.requirements import check_container
+from reconciler.spec.rollouts import resolve_rollout
 from reconciler.spec.scope import Scope, Table
 
 #: Options that are resolved here and not by their form alone.
@@ -56,6 +57,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
     check_container(scope, name, config)
     check_job(scope, name, table)
     uses = around.contents.of_container(name, table, config)
+    rollout = resolve_rollout(scope, name)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -77,6 +79,7 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             scope.origin(Kind.CONTAINER, name),
             uses,
             holders(uses, config),
+            rollout,
         )
         for index, engine_name in names
     ]

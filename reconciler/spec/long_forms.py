@@ -234,11 +234,11 @@ BUILD = table("Build",
 )
 _ORDER = Literal["auto", "start-first", "stop-first"]
 ROLLOUT = table("Rollout",
-    order=option(_ORDER, "Whether a replacement starts before its predecessor is stopped; auto: where nothing forbids it.", "start-first"),
-    timeout=option(str, "How long a replacement may take to become ready. Unit: duration.", "60s"),
-    on_failure=option(Literal["rollback", "keep", "stop"], "What becomes of a replacement that is not ready in time.", "rollback"),
-    ready_after=option(str, "How long it must run to be ready when it has no health check. Unit: duration.", "5s"),
-    drain=option(str, "How long both run before the predecessor is stopped. Unit: duration.", "10s"),
-    max_parallel=option(Annotated[int, Field(ge=1, le=500)], "How many instances are replaced at once.", 1),
+    order=option(_ORDER, "start-first: the successor serves before the old one stops; stop-first: it takes its place; auto (when not given): start-first where two can run side by side and something tells when the new one is ready.", "start-first"),
+    ready_after=option(str, "How long it must run without a restart to be ready when it has no health check; 1s when not given. Unit: duration.", "5s"),
+    timeout=option(str, "How long it may take to become ready; as long as its health check needs to decide when not given. Unit: duration.", "60s"),
+    on_failure=option(Literal["rollback", "keep", "stop"], "What becomes of a successor that does not become ready: rollback (when not given): it is removed, and what served serves again; keep: it stays as it is, and a predecessor stopped for it stays stopped; stop: the same, and it is stopped.", "rollback"),
+    drain=option(str, "Start-first: how long the old one goes on serving, without its names, before it is stopped; 2s when not given. Unit: duration.", "10s"),
+    max_parallel=option(Annotated[int, Field(ge=1, le=500)], "How many instances are replaced at once; 1 when not given.", 1),
 )
 # fmt: on

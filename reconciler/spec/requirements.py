@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from reconciler.model.address import Kind
-from reconciler.model.scalars import declare_duration
 from reconciler.model.values import Config
-from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope
 
 #: (option, what is wrong, what to write)
@@ -22,7 +20,6 @@ _HOSTNAME = re.compile(
 )
 _MODES = {"uts": ("host",), "userns_mode": ("host",), "cgroup": ("host", "private")}
 _NAMESPACES = {"pid": ("host",), "ipc": ("private", "shareable", "host", "none")}
-_TIMES = ("timeout", "ready_after", "drain")
 
 
 def check_container(scope: Scope, name: str, config: Config) -> None:
@@ -30,16 +27,6 @@ def check_container(scope: Scope, name: str, config: Config) -> None:
     for rule in _RULES:
         for option, message, hint in rule(config):
             scope.problems.at((Kind.CONTAINER.value, name, option), message, hint)
-    check_rollout(scope, (Kind.CONTAINER.value, name, "rollout"), scope.tables(Kind.CONTAINER)[name].get("rollout", {}))
-
-
-def check_rollout(scope: Scope, keys: Keys, rollout: dict[str, Any]) -> None:
-    """Complain of times that are none."""
-    for option in _TIMES:
-        try:
-            declare_duration(rollout.get(option, "0s"))
-        except ValueError as error:
-            scope.problems.refused((*keys, option), error)
 
 
 def _processors(config: Config) -> Iterator[Complaint]:

@@ -61,7 +61,7 @@ _LONG = {
     "Watch": "watch",
     "Rollout": "rollout",
 }
-_ROLLOUT = "Accepted with a warning, and not carried out by this version: every replacement is stop-first."
+_ROLLOUT = "For the project and for each container; a key that a container does not say is the project's. See [planning.md](planning.md)."
 _INTRODUCTION = """\
 # Options
 

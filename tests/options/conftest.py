@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.engine.connect import connect
 from tests.support.engine import remove_project
-from tests.support.inprocess import Workbench
+from tests.support.inprocess import AT_ONCE, Workbench
 
 
 @pytest.fixture
@@ -18,6 +18,6 @@ def bench(engine_host: str, docker_api: docker.APIClient, tmp_path: Path) -> Ite
     name = f"opt-{secrets.token_hex(4)}"
     (tmp_path / "conf").mkdir()
     engine = connect(engine_host, os.environ)
-    yield Workbench(name, tmp_path, engine)
+    yield Workbench(name, tmp_path, engine, rollout=AT_ONCE)
     engine.close()
     remove_project(docker_api, name)

@@ -21,7 +21,7 @@ from reconciler.model.plan import Verb
 from tests.options import examples
 from tests.options.test_every_option import CONTENTS, LOOP, fill
 from tests.support.engine import remove_project
-from tests.support.inprocess import Workbench
+from tests.support.inprocess import AT_ONCE, Workbench
 
 #: options that exclude one another or need the loop's command, or that a machine may not have
 LEFT_OUT = {
@@ -86,7 +86,9 @@ def test_combinations(shard: int, engine_host: str, docker_api: docker.APIClient
     @given(one=drawn())
     def check(one: Drawn) -> None:
         with TemporaryDirectory() as directory:
-            bench = Workbench(f"mix-{secrets.token_hex(4)}", Path(directory), connect(engine_host, os.environ))
+            bench = Workbench(
+                f"mix-{secrets.token_hex(4)}", Path(directory), connect(engine_host, os.environ), rollout=AT_ONCE
+            )
             try:
                 _check(bench, docker_api, one)
             finally:

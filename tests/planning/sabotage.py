@@ -12,8 +12,11 @@ from reconciler.model.observed import ObservedState
 from reconciler.model.ownership import CONTENTS, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     Change,
+    Connect,
     CreateContainer,
+    Disconnect,
     Plan,
     Reason,
     Ref,
@@ -170,6 +173,51 @@ def _before(change: Change, step: Step) -> set[str]:
     return {type(other.action).__name__ for other in change.steps[: change.steps.index(step)]}
 
 
+def _spoil_replacement(planned: Plan, order: str, spoil: Callable[[list[Step]], list[Step]]) -> Plan | None:
+    for position, change in enumerate(planned.changes):
+        if change.verb is Verb.REPLACE and change.order == order:
+            steps = spoil(list(change.steps))
+            if steps != list(change.steps):
+                changes = list(planned.changes)
+                changes[position] = change._replace(steps=tuple(steps))
+                return planned._replace(changes=tuple(changes))
+    return None
+
+
+def trust_without_proof(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """The predecessor goes although nobody has seen its successor work."""
+    return _spoil_replacement(
+        planned, "stop-first", lambda steps: [s for s in steps if not isinstance(s.action, AwaitReady)]
+    )
+
+
+def trust_without_proof_side_by_side(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    return _spoil_replacement(
+        planned, "start-first", lambda steps: [s for s in steps if not isinstance(s.action, AwaitReady)]
+    )
+
+
+def stop_before_the_proof(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """Start-first, but the one that serves is stopped while its successor is only about to start."""
+
+    def spoil(steps: list[Step]) -> list[Step]:
+        at = next(i for i, s in enumerate(steps) if isinstance(s.action, StopContainer) and s.action.container.id)
+        first = next(i for i, s in enumerate(steps) if isinstance(s.action, AwaitReady))
+        return [*steps[:first], steps[at], *steps[first:at], *steps[at + 1 :]]
+
+    return _spoil_replacement(planned, "start-first", spoil)
+
+
+def stop_before_it_has_the_names(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """Start-first, but no client finds the successor."""
+
+    def spoil(steps: list[Step]) -> list[Step]:
+        leaves = any(isinstance(s.action, Disconnect) and s.action.container.id for s in steps)
+        return [s for s in steps if not (leaves and isinstance(s.action, Connect) and not s.action.container.id)]
+
+    return _spoil_replacement(planned, "start-first", spoil)
+
+
 def make_onto_a_taken_name(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
     if not observed.containers:
         return None
@@ -222,6 +270,10 @@ SABOTAGES: tuple[Sabotage, ...] = (
     swap_the_order,
     stop_before_create,
     forget_a_job_before_it_has_ended,
+    trust_without_proof,
+    trust_without_proof_side_by_side,
+    stop_before_the_proof,
+    stop_before_it_has_the_names,
     make_onto_a_taken_name,
     rename_onto_a_taken_name,
     act_though_blocked,

@@ -32,6 +32,16 @@ VALUES: dict[str, list[Any]] = {
     if name not in _APART
 }
 
+#: how it is replaced; that it insists on an order which cannot be is rare
+ROLLOUTS: list[dict[str, Any]] = [
+    {},
+    {},
+    *({"rollout": {"ready_after": "1s", **more}} for more in ({}, {}, {"drain": "1s"}, {"max_parallel": 2})),
+    *({"rollout": {"ready_after": "1s", "on_failure": way}} for way in ("keep", "stop")),
+    {"rollout": {"order": "stop-first"}},
+    {"rollout": {"order": "start-first"}},
+]
+
 Spec = dict[str, dict[str, Any]]
 
 
@@ -71,6 +81,7 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
         options |= draw(st.sampled_from([{}, {"kind": "job"}, {"kind": "job"}]))
     else:
         options |= draw(st.sampled_from([{}, {}, {"healthcheck": {"test": "true", "interval": "1s"}}]))
+    options |= draw(st.sampled_from(ROLLOUTS))
     mounts = draw(st.lists(st.sampled_from(["data:/data", "more:/more:ro", "/anonymous"]), max_size=2, unique=True))
     for mount in mounts:
         if mount[0] != "/":

@@ -22,6 +22,7 @@ from reconciler.reconcile import act
 from tests.planning.sabotage import SABOTAGES
 from tests.planning.stage import PLAIN, Stage, writes
 from tests.planning.strategies import Scene, put_on, scenes
+from tests.support.clock import Hurried
 from tests.support.failing import FailingEngine
 from tests.support.inprocess import explain
 
@@ -202,6 +203,7 @@ def test_every_sabotage_has_its_chance(stage: Stage) -> None:
     """The list above is not empty talk: in this world each finds something to spoil."""
     spec: dict[str, Any] = {
         "container.web": {"image": "busybox:latest", "environment": {"LEVEL": "info"}, "networks": ["front"]},
+        "container.api": {"image": "rich:7", "volumes": ["/tmp/pages:/var/lib/rich:ro"], "networks": ["front"]},
         "container.migrate": {"image": "job:1", "kind": "job", "environment": {"LEVEL": "info"}},
         "network.front": {},
         "volume.data": {},
@@ -209,6 +211,7 @@ def test_every_sabotage_has_its_chance(stage: Stage) -> None:
     stage.settle(spec)
     stage.make_stranger("guest", network="shop_front")
     spec["container.web"] |= {"environment": {"LEVEL": "debug"}, "image": "remote:1"}
+    spec["container.api"] |= {"environment": {"LEVEL": "debug"}}
     spec["container.migrate"] |= {"environment": {"LEVEL": "debug"}}
     seen = stage.look(stage.write(spec))
     for sabotage in SABOTAGES:
@@ -261,7 +264,7 @@ def test_reports_add_up(scene: Scene, fail_at: int, stages: Stages) -> None:
     stage, desired = enter(stages, scene)
     planned = stage.look(desired).plan
     engine = FailingEngine(stage.engine, fail_at)
-    report = act(planned, engine, lambda: stage.look(desired))
+    report = act(planned, engine, lambda: stage.look(desired), clock=Hurried())
     assert [(o.address, o.verb) for o in report.outcomes] == [(c.address, c.verb) for c in planned.changes]
     failed = {str(outcome.address) for outcome in report.outcomes if outcome.status is not Status.DONE}
     for change, outcome in zip(planned.changes, report.outcomes, strict=True):

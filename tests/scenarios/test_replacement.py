@@ -35,6 +35,7 @@ def test_the_new_one_is_made_before_the_old_one_is_stopped(bench: Workbench, doc
         f"rename container {web} to {web}.prev",
         f"rename container {web}.next to {web}",
         f"start container {web}",
+        f"wait until {web} is ready",
         f"remove container {web}.prev",
     ]
     bench.settle()
