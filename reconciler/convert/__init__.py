@@ -1,5 +1,5 @@
 """Compose files and live containers → a spec.
 
-documents (YAML) → project (merged, every reference understood) → translate (the tables of a spec) → toml (the text).
+compose/ reads files; translate makes the tables of a spec, running does it from containers; toml writes the text.
 Every text keeps what was written beside what it came to, so that variables stay variables.
 """

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.convert.compose.project import Project, files_of, load_project
 from reconciler.convert.output import Note, Output
-from reconciler.convert.project import Project, files_of, load_project
 from reconciler.convert.toml import write
 from reconciler.convert.translate import translate
 from reconciler.engine.interface import Engine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.convert.output import Output, number
-from reconciler.convert.scalars import show_scalar
-from reconciler.convert.values import Map, Seq, Text
+from reconciler.convert.compose.scalars import show_scalar
+from reconciler.convert.compose.values import Map, Seq, Text, number
+from reconciler.convert.output import Output
 
 _SWARM = "is for a swarm and means nothing to a single engine"
 _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always"}
@@ -49,11 +49,19 @@ def _resources(value: Map, subject: str, output: Output, made: dict[str, Any]) -
             elif part == "reservations" and key == "memory":
                 made["mem_reservation"] = amount(item)
             elif part == "reservations" and key == "devices":
-                made["gpus"] = item
+                made |= _reserved(item)
             elif part == "reservations" and key == "cpus":
                 output.note(place, where, "is left out, as by Compose: an engine reserves no processors")
             else:
                 output.note(place, where, _SWARM)
+
+
+def _reserved(value: Seq) -> dict[str, Any]:
+    """Requests for devices: `gpus`, or where something else than GPUs is asked for, as Compose writes it."""
+    requests: list[Any] = devices(value)
+    if all("gpu" in (request.get("capabilities") or ()) for request in requests):
+        return {"gpus": requests}
+    return {"deploy": {"resources": {"reservations": {"devices": requests}}}}
 
 
 def amount(value: Any) -> Any:

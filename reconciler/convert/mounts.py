@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.convert.output import Output, flag, number
-from reconciler.convert.scalars import show_scalar
-from reconciler.convert.values import Map, Place, Seq, Text
+from reconciler.convert.compose.scalars import show_scalar
+from reconciler.convert.compose.values import Map, Place, Seq, Text, flag, number
+from reconciler.convert.output import Output
 from reconciler.model.mounts import declare_mounts
 from reconciler.model.structures import declare_ports
 from reconciler.spec.long_forms import BIND, MOUNT, PORT, TMPFS, VOLUME

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reconciler.convert.values import Place, Text
+from reconciler.convert.compose.values import Place
 
 
 class Note(NamedTuple):
@@ -41,29 +41,3 @@ class Output(NamedTuple):
         note = Note(place, subject, message)
         if note not in self.notes:
             self.notes.append(note)
-
-
-def has_variables(value: object) -> bool:
-    """Whether the spec says it with a reference."""
-    return isinstance(value, Text) and value.raw != Text(str(value)).raw
-
-
-def number(value: Any) -> Any:
-    """A whole number from a text, unless it is written with variables, which a spec resolves itself."""
-    if isinstance(value, Text) and not has_variables(value):
-        try:
-            return int(value, 0)
-        except ValueError:
-            return value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-_TRUE, _FALSE = ("true", "y", "yes", "on", "1"), ("false", "n", "no", "off", "0")
-
-
-def flag(value: Any) -> Any:
-    """True or false from a text, unless it is written with variables."""
-    if isinstance(value, Text) and not (has_variables(value) and value in ("true", "false")):
-        word = value.lower()
-        return True if word in _TRUE else False if word in _FALSE else value
-    return value

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from reconciler.convert.compose.values import NOWHERE
 from reconciler.convert.output import Output, Section
 from reconciler.convert.undeclare import undeclare
-from reconciler.convert.values import NOWHERE
 from reconciler.errors import UsageError
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
@@ -114,11 +114,13 @@ def _container(running: Running, name: str, container: ObservedContainer) -> dic
         made["container_name"] = container.name
     made |= _process(seen, silence, supplied)
     for row in CONTAINER:
-        value = seen.get(row.name)
+        value: Any = seen.get(row.name)
         if not row.declared or not row.path or row.name in _APART or value is None:
             continue
         if row.name in _SHARED:
             value = _shared(running, str(value))
+        if row.name == "volumes_from":
+            value = {_shared(running, f"container:{donor}"): mode for donor, mode in value.items()}
         if row.name == "network_mode" and found.get("networks") and value not in ("bridge", "host", "none"):
             continue
         if row.name == "environment":
@@ -197,7 +199,11 @@ def _rest(running: Running, name: str, seen: Mapping[str, Any], silence: Mapping
     own = {label: value for label, value in labels.items() if label not in of_compose}
     if own:
         made["labels"] = own
-    networks = {network: _endpoint(name, endpoint) for network, endpoint in (seen.get("networks") or {}).items()}
+    endpoints: Mapping[str, Any] = seen.get("networks") or {}
+    networks = {network: _endpoint(name, endpoint) for network, endpoint in endpoints.items()}
+    links = {link: None for endpoint in endpoints.values() for link in endpoint.get("links") or ()}
+    if links:
+        made["external_links"] = list(links)
     if networks and seen.get("network_mode") != "bridge":
         made["networks"] = networks if any(networks.values()) else list(networks)
         made.pop("network_mode", None)
@@ -205,7 +211,7 @@ def _rest(running: Running, name: str, seen: Mapping[str, Any], silence: Mapping
 
 
 def _endpoint(name: str, endpoint: Mapping[str, Any]) -> dict[str, Any]:
-    made = {key: undeclare("networks", value) for key, value in endpoint.items() if value}
+    made = {key: undeclare("networks", value) for key, value in endpoint.items() if value and key != "links"}
     aliases = [alias for alias in made.pop("aliases", []) if alias != name]
     return {"aliases": aliases, **made} if aliases else made
 

@@ -6,17 +6,18 @@ import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from reconciler.convert.compose.documents import fail
+from reconciler.convert.compose.scalars import show_scalar
+from reconciler.convert.compose.values import Map, Seq, Text, flag, number
+from reconciler.convert.compose.words import split_words
 from reconciler.convert.deploy import amount, deploy, devices
-from reconciler.convert.documents import fail
 from reconciler.convert.mounts import mounts, ports
-from reconciler.convert.output import Output, flag, number
-from reconciler.convert.scalars import show_scalar
-from reconciler.convert.values import Map, Seq, Text
-from reconciler.convert.words import split_words
+from reconciler.convert.output import Output
 from reconciler.model.address import Kind
-from reconciler.model.forms import CPUS, FLAG, INTEGER, PIDS, SIZE, SWAP, TRISTATE
+from reconciler.model.forms import CPUS, SIZE, SWAP
 from reconciler.model.rows import BY_NAME
 from reconciler.spec.long_forms import DEPENDENCY, ENDPOINT, ENV_FILE
+from reconciler.spec.scalars import expected_type
 
 _ROWS = BY_NAME[Kind.CONTAINER]
 
@@ -64,21 +65,36 @@ def container(service: Service) -> dict[str, Any]:
     made: dict[str, Any] = {}
     value = service.value
     for key, item in value.items():
+        if key == "depends_on":
+            _put(made, key, _dependencies(service, _depends_on(value)))
+        if key == "deploy" and isinstance(item, Map):
+            _deploy(service, item, made)
         if key in _ELSEWHERE or key.startswith("x-"):
-            if key == "depends_on":
-                _put(made, key, _dependencies(service, item))
-            elif key == "deploy" and isinstance(item, Map):
-                _deploy(service, item, made)
             continue
         if key in WITHOUT_MEANING:
             service.note(key, WITHOUT_MEANING[key])
+        elif key in ("links", "external_links") and value.get("network_mode") is not None:
+            service.note(
+                key, f"is not carried over: with network_mode = {value['network_mode']} there is no network for it"
+            )
         elif key not in _ROWS or not _ROWS[key].declared:
             service.note(key, "is not carried over: a spec cannot say it")
         elif item is not None:
             _put(made, key, _SPECIAL.get(key, _plain)(service, key, item))
+    if "depends_on" not in made:
+        _put(made, "depends_on", _dependencies(service, _depends_on(value)))
     if value.get("scale") is not None:
         made["scale"] = number(value["scale"])
     return {key: item for key, item in made.items() if not (key == "scale" and item == 1)}
+
+
+def _depends_on(value: Map) -> Map:
+    """What the service waits for; also what it links to where a spec has no links, under a network mode."""
+    made: Map = (value.get("depends_on") or Map(value.place("depends_on"))).copy()
+    if value.get("network_mode") is not None:
+        for link in value.get("links") or ():
+            made.setdefault(str(link).partition(":")[0], None)
+    return made
 
 
 def _put(made: dict[str, Any], key: str, value: Any) -> None:
@@ -90,21 +106,15 @@ def _deploy(service: Service, value: Map, made: dict[str, Any]) -> None:
     for key, item in deploy(value, service.subject("deploy"), service.output).items():
         if key in made or service.value.get(key) is not None:
             continue  # what the service itself says wins
-        if key == "gpus":
-            if "gpus" in _ROWS:
-                made[key] = devices(item)
-            else:
-                service.note("deploy", "resources.reservations.devices: a spec cannot say it")
-        else:
-            made[key] = item
+        made[key] = item
 
 
 def _plain(_service: Service, key: str, value: Any) -> Any:
     """An option that has the same form in a spec."""
-    form = _ROWS[key].form
-    if form in (FLAG, TRISTATE):
+    form, wanted = _ROWS[key].form, expected_type((Kind.CONTAINER.value, "", key))
+    if wanted is bool:
         return flag(value)
-    if form in (INTEGER, PIDS):
+    if wanted is int:
         return number(value)
     if form in (SIZE, SWAP, CPUS):
         return amount(value)
@@ -123,16 +133,16 @@ def _plain_table(value: Map) -> dict[str, Any]:
     }
 
 
-def _texts(service: Service, key: str, value: Any) -> Any:
-    """Texts by name; a variable that is set nowhere is left out, as by Compose."""
-    made = {}
-    for name, item in value.items():
-        if item is None:
-            message = f"{name} is passed on from the environment, where it is not set: it is left out"
-            service.output.note(value.place(name), service.subject(key), message)
-        else:
-            made[name] = item
-    return made or None
+def _pair(name: str, item: Any) -> Text:
+    text = item if isinstance(item, Text) else Text(show_scalar(item))
+    return Text(f"{name}={text}", f"{Text(name).raw}={text.raw}")
+
+
+def _texts(_service: Service, key: str, value: Any) -> Any:
+    """Texts by name; a list where a name stands alone, for a variable of the environment that is not set there."""
+    if key == "environment" and None in value.values():
+        return [Text(name) if item is None else _pair(name, item) for name, item in value.items()]
+    return {name: item for name, item in value.items() if item is not None} or None
 
 
 def _argv(service: Service, key: str, value: Any) -> Any:
@@ -191,7 +201,7 @@ def _networks(service: Service, key: str, value: Any) -> Any:
 def _dependencies(service: Service, value: Any) -> Any:
     made: dict[str, Any] = {}
     subject = service.subject("depends_on")
-    for name, settings in (value or {}).items():
+    for name, settings in value.items():
         said = settings if isinstance(settings, Map) else Map()
         table: dict[str, Any] = {"condition": _CONDITIONS.get(str(said.get("condition") or ""), "started")}
         if flag(said.get("restart")) is True:

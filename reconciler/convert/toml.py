@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.convert.compose.values import Text
 from reconciler.convert.output import Output, Section
-from reconciler.convert.values import Text
 
 WIDTH = 110
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.convert.documents import fail
+from reconciler.convert.compose.documents import fail
+from reconciler.convert.compose.project import Project
+from reconciler.convert.compose.scalars import show_scalar
+from reconciler.convert.compose.selection import selected
+from reconciler.convert.compose.values import Map, Seq, Text, flag
 from reconciler.convert.images import Images
 from reconciler.convert.mounts import named_volume
-from reconciler.convert.output import Output, Section, flag
-from reconciler.convert.project import Project
-from reconciler.convert.scalars import show_scalar
-from reconciler.convert.selection import selected
+from reconciler.convert.output import Output, Section
 from reconciler.convert.services import Service, container
-from reconciler.convert.values import Map, Seq, Text
 from reconciler.model.address import Kind
 from reconciler.model.rows import BY_NAME
 from reconciler.spec.problems import nearest

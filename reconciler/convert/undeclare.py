@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reconciler.model.devices import CDI
 from reconciler.model.scalars import show_cpus, show_duration, show_size
 
 _TIMES = ("interval", "timeout", "start_period", "start_interval")
@@ -79,6 +80,9 @@ def mount(target: str, value: Mapping[str, Any]) -> Any:
 def _devices(value: Mapping[str, str]) -> list[str]:
     made = []
     for path, device in value.items():
+        if device == CDI:
+            made.append(path)
+            continue
         host, _, permissions = device.rpartition(":")
         is_all = set(permissions) == set("rwm")
         made.append(
@@ -99,6 +103,19 @@ def _ulimits(value: Mapping[str, str]) -> dict[str, Any]:
     return made
 
 
+def _blkio(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: [{"path": path, "weight" if key == "weight_device" else "rate": limit} for path, limit in item.items()]
+        if isinstance(item, Mapping)
+        else item
+        for key, item in value.items()
+    }
+
+
+def _volumes_from(value: Mapping[str, str]) -> list[str]:
+    return [donor.removeprefix("service:") + (":ro" if mode == "ro" else "") for donor, mode in value.items()]
+
+
 def plain(value: Any) -> Any:
     """Tuples as lists, mappings as tables without what is not set."""
     if isinstance(value, tuple | list):
@@ -109,6 +126,7 @@ def plain(value: Any) -> Any:
 
 
 _WAYS: dict[str, Callable[[Any], Any]] = {
+    "blkio_config": _blkio,
     "cpus": lambda value: float(show_cpus(value)),
     "devices": _devices,
     "expose": _expose,
@@ -122,6 +140,7 @@ _WAYS: dict[str, Callable[[Any], Any]] = {
     "tmpfs": _tmpfs,
     "ulimits": _ulimits,
     "volumes": _mounts,
+    "volumes_from": _volumes_from,
 }
 
 

@@ -51,7 +51,7 @@ _PROCESS = (
     Option("image", "Image", summary="An [image.*] of this project, or any image reference.", example='"redis:7.4"'),
     Option("command", "Config.Cmd", ARGV, image=_FILLS, summary="The arguments, or the program where there is no entrypoint; a string is split into words.", example='["python", "app.py"]'),
     Option("entrypoint", "Config.Entrypoint", ARGV, image=_FILLS, summary="The program. Setting it drops the image's command.", example='["/entrypoint.sh"]'),
-    Option("environment", "Config.Env", ENVIRONMENT, default={}, image=_MERGES, summary="Environment variables, as a table or a list of NAME=value; a NAME alone is taken from your environment.", example='{ LOG_LEVEL = "info" }'),
+    Option("environment", "Config.Env", ENVIRONMENT, default={}, image=_MERGES, summary="Environment variables, as a table or a list of NAME=value; a NAME alone is taken from your environment, and is unset where it is not set there.", example='{ LOG_LEVEL = "info" }'),
     Option("labels", "Config.Labels", MAP, default={}, image=_MERGES, summary="Labels, as a table or a list of name=value. `reconciler.*` is reserved.", example='{ "com.example.team" = "shop" }'),
     Option("annotations", _HOST + "Annotations", MAP, default={}, since=(1, 43), summary="Annotations for the runtime, as a table or a list of name=value.", example='{ "com.example.policy" = "strict" }'),
     Option("user", "Config.User", TEXT, image=_FILLS, summary="The user, and the group after a colon, that the process runs as.", example='"1000:1000"'),
@@ -180,7 +180,7 @@ VOLUME = (
 )
 IMAGE = (
     Option("tag", cost=_NOTHING, summary="The name of the image that is built; {project}-{name} when not given.", example='"shop/api:1.4"'),
-    Option("build", cost=_NOTHING, summary="Build it: context, dockerfile, target, args, labels, platform, no_cache, pull; a string is the context.", example='{ context = "./api", target = "prod", args = { VERSION = "1.4" } }'),
+    Option("build", cost=_NOTHING, summary="Build it, as Compose's `build`; a string is the context.", example='{ context = "./api", target = "prod", args = { VERSION = "1.4" } }'),
     Option("reference", cost=_NOTHING, summary="Pull it: name:tag or name@digest.", example='"redis:7.4"'),
     Option("pull_policy", cost=_NOTHING, summary="always: whenever the registry has a newer one; missing: once; never.", example='"missing"'),
     Option("platform", cost=_NOTHING, summary="The platform, os/architecture[/variant].", example='"linux/amd64"'),

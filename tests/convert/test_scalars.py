@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.convert.scalars import plain_scalar, show_scalar
+from reconciler.convert.compose.scalars import plain_scalar, show_scalar
 
 RECORDED = {
     "yes": "yes", "on": "on", "True": "true", "FALSE": "false", "22:22": "22:22", "0x1F": "31", "0755": "493", "0o17": "15",

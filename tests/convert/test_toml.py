@@ -7,9 +7,9 @@ from typing import Any
 import tomli
 from hypothesis import given, strategies
 
+from reconciler.convert.compose.values import Text
 from reconciler.convert.output import Output, Section
 from reconciler.convert.toml import WIDTH, write
-from reconciler.convert.values import Text
 from reconciler.spec.interpolate import interpolate
 
 TEXTS = strategies.text(strategies.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=40)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.convert.words import split_words
+from reconciler.convert.compose.words import split_words
 
 RECORDED: dict[str, list[str]] = {
     "echo a && echo b; c > d": ["echo", "a"],

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.convert.canonical import Surroundings, canonical
-from reconciler.convert.documents import fail, read_documents
-from reconciler.convert.merging import merge, settled
-from reconciler.convert.schema import check
-from reconciler.convert.values import NOWHERE, Map, Place, Text
-from reconciler.convert.variables import Variables, read_env_file, with_dotenv
+from reconciler.convert.compose.canonical import Surroundings, canonical
+from reconciler.convert.compose.documents import fail, read_documents
+from reconciler.convert.compose.merging import merge, settled
+from reconciler.convert.compose.schema import check
+from reconciler.convert.compose.values import NOWHERE, Map, Place, Text
+from reconciler.convert.compose.variables import Variables, read_env_file, with_dotenv
 from reconciler.errors import UsageError
 from reconciler.spec.naming import default_project, wrong_project
 from reconciler.spec.paths import kind_of

@@ -99,3 +99,29 @@ def place_of(node: Node, keys: tuple[str | int, ...], start: Place) -> Place:
         else:
             break
     return place
+
+
+def has_variables(value: object) -> bool:
+    """Whether the spec says it with a reference."""
+    return isinstance(value, Text) and value.raw != Text(str(value)).raw
+
+
+def number(value: Any) -> Any:
+    """A whole number from a text, unless it is written with variables, which a spec resolves itself."""
+    if isinstance(value, Text) and not has_variables(value):
+        try:
+            return int(value, 0)
+        except ValueError:
+            return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_TRUE, _FALSE = ("true", "y", "yes", "on", "1"), ("false", "n", "no", "off", "0")
+
+
+def flag(value: Any) -> Any:
+    """True or false from a text, unless it is written with variables."""
+    if isinstance(value, Text) and not (has_variables(value) and value in ("true", "false")):
+        word = value.lower()
+        return True if word in _TRUE else False if word in _FALSE else value
+    return value

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.convert.documents import fail
-from reconciler.convert.values import NOWHERE, Place, Text
+from reconciler.convert.compose.documents import fail
+from reconciler.convert.compose.values import NOWHERE, Place, Text
 from reconciler.errors import Problem, SpecError
 from reconciler.spec.env_files import MAX_BYTES, parse_env_file
 from reconciler.spec.interpolate import InterpolationError, interpolate, unset_in, with_defaults

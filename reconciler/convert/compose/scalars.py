@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 
-from reconciler.convert.values import Text
+from reconciler.convert.compose.values import Text
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}

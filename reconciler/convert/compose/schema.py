@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from reconciler.convert.merging import settled
-from reconciler.convert.values import Map, place_of
+from reconciler.convert.compose.merging import settled
+from reconciler.convert.compose.values import Map, place_of
 from reconciler.errors import Problem, SpecError
 from reconciler.spec.keys import path_text
 from reconciler.spec.problems import MAX_PROBLEMS, nearest

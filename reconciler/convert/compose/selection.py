@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.convert.documents import fail
-from reconciler.convert.output import flag
-from reconciler.convert.values import Map
+from reconciler.convert.compose.documents import fail
+from reconciler.convert.compose.values import Map, flag
 from reconciler.errors import UsageError
 from reconciler.spec.problems import nearest
 

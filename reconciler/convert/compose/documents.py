@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from reconciler.convert.scalars import plain_scalar
-from reconciler.convert.values import Map, Node, Override, Place, Reset, Seq, Text
+from reconciler.convert.compose.scalars import plain_scalar
+from reconciler.convert.compose.values import Map, Node, Override, Place, Reset, Seq, Text
 from reconciler.errors import Problem, SpecError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.convert.values import Map, Node, Override, Reset, Seq
+from reconciler.convert.compose.values import Map, Node, Override, Reset, Seq
 
 _REPLACED = frozenset({"command", "entrypoint", "test"})
 #: options below these are named by the user, and so is none of the above

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reconciler.convert.scalars import show_scalar
-from reconciler.convert.values import Map, Node, Override, Place, Reset, Seq, Text
-from reconciler.convert.variables import Variables
+from reconciler.convert.compose.scalars import show_scalar
+from reconciler.convert.compose.values import Map, Node, Override, Place, Reset, Seq, Text
+from reconciler.convert.compose.variables import Variables
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/|docker-image:|target:|service:|oci-layout:")
 
