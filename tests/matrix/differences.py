@@ -147,6 +147,7 @@ DIFFERENCES: tuple[Difference, ...] = (
             "test_part[selinux]",
             "test_part[volume-labels]",
             "test_part[tmpfs]",
+            "test_part[ports]",
         ),
     ),
     Difference(
