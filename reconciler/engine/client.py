@@ -20,8 +20,8 @@ from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
-from reconciler.engine.writes import Writes
-from reconciler.errors import EngineRefusedError, OutcomeUnknownError, SpecError
+from reconciler.engine.writes import Writes, created, warnings_in
+from reconciler.errors import EngineRefusedError, SpecError
 from reconciler.model.builders import hindrance
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
@@ -99,8 +99,7 @@ class DockerEngine:
     def registry_digest(self, reference: str) -> str:
         split_reference(reference)
         doing = f"ask the registry for {reference}"
-        self._negotiated()
-        if self._is_podman:
+        if self.facts().is_podman:
             raise EngineRefusedError(f"cannot {doing}: Podman's API has no such question", 404)
         login = self._logins.header_for(reference)
         answer = self._get(
@@ -195,12 +194,11 @@ class DockerEngine:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
         answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
-        return _created(answer, f"network {body.get('Name')}")
+        return created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
         doing = f"remove network {network_id[:12]}"
-        self._negotiated()
-        if self._is_podman and self._get(doing, f"/networks/{quote(network_id, safe='')}").get("Containers"):
+        if self.facts().is_podman and self._get(doing, f"/networks/{quote(network_id, safe='')}").get("Containers"):
             # It refuses by name, and by id takes the network away from under what runs.
             raise EngineRefusedError(f"cannot {doing}: it has active endpoints", 403)
         self._writes.delete(doing, "/networks/{0}", network_id)
@@ -226,7 +224,7 @@ class DockerEngine:
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, tuple[str, ...]]:
         params = {"name": name} | ({"platform": platform} if platform else {})
         answer = self._writes.post(f"create container {name}", "/containers/create", body=body, params=params)
-        return _created(answer, f"container {name}")
+        return created(answer, f"container {name}")
 
     def start_container(self, container_id: str) -> None:
         self._writes.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)
@@ -258,11 +256,10 @@ class DockerEngine:
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"
-        self._negotiated()
-        if self._is_podman:
+        if self.facts().is_podman:
             answer = self._get(doing, f"/containers/{quote(container_id, safe='')}/json")
             body = update_as_podman(body, answer)
-        return _warnings(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
+        return warnings_in(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
 
     def close(self) -> None:
         with self._lock:
@@ -279,17 +276,9 @@ class DockerEngine:
         self._writes.post(doing, f"/containers/{{0}}/{verb}", container_id, params={"t": timeout}, timeout=wait)
 
     def _list(self, doing: str, path: str) -> list[Json]:
-        answer = self._get(doing, path, expected=list)
-        return list(answer)
+        return list(self._get(doing, path, expected=list))
 
-    def _get(
-        self,
-        doing: str,
-        path: str,
-        *,
-        headers: Sequence[tuple[str, str]] = (),
-        expected: type = dict,
-    ) -> Any:
+    def _get(self, doing: str, path: str, *, headers: Sequence[tuple[str, str]] = (), expected: type = dict) -> Any:
         status, body, *_ = self._wire.get(f"/v{self._version}{path}", headers)
         if status >= 400:
             raise refused(doing, status, message_of(body))
@@ -327,16 +316,3 @@ class DockerEngine:
 
                 self._made = Sdk(self._endpoint, self._version)
             return self._made
-
-
-def _created(answer: Json, what: str) -> tuple[str, tuple[str, ...]]:
-    made = answer.get("Id")
-    if not isinstance(made, str) or not made:
-        # It was made, and only the engine knows its id now.
-        raise OutcomeUnknownError(f"the engine made {what} and told no id of it; look again")
-    return made, _warnings(answer)
-
-
-def _warnings(answer: Json) -> tuple[str, ...]:
-    warnings = answer.get("Warnings") or answer.get("Warning") or ()
-    return tuple(filter(None, [warnings] if isinstance(warnings, str) else map(str, warnings)))

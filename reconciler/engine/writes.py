@@ -67,3 +67,16 @@ class Writes:
             return json.loads(answer.body or b"{}")
         # It was done, whatever some proxy wrote under it; what is needed of the answer is looked up by its reader.
         return {}
+
+
+def created(answer: Json, what: str) -> tuple[str, tuple[str, ...]]:
+    made = answer.get("Id")
+    if not isinstance(made, str) or not made:
+        # It was made, and only the engine knows its id now.
+        raise OutcomeUnknownError(f"the engine made {what} and told no id of it; look again")
+    return made, warnings_in(answer)
+
+
+def warnings_in(answer: Json) -> tuple[str, ...]:
+    warnings = answer.get("Warnings") or answer.get("Warning") or ()
+    return tuple(filter(None, [warnings] if isinstance(warnings, str) else map(str, warnings)))

@@ -19,6 +19,7 @@ _UNTOLD = {
         *("cap_add", "cap_drop", "security_opt", "sysctls", "devices"),  # told as far as they differ from its defaults
         *("stop_signal", "stop_grace_period", "working_dir", "healthcheck", "ulimits"),  # filled in
         *("init", "ipc", "logging", "volumes", "tmpfs"),  # told in part, or in another place
+        *("blkio_config", "cgroup", "ports", "userns_mode"),  # told by another name, or not at all
         *("annotations", "runtime", "mem_swappiness"),  # its own among them, or under a name of its own
     ),
     Kind.NETWORK: ("attachable", "driver_opts", "enable_ipv6", "ipam"),
@@ -75,14 +76,22 @@ def _endpoints(expected: Value, observed: Value) -> Value:
     return endpoints
 
 
+def _dropped_endpoints(config: Config) -> list[str]:
+    endpoints = config.get("networks")
+    if not isinstance(endpoints, Mapping):
+        return []
+    said = {key for endpoint in endpoints.values() if isinstance(endpoint, Mapping) for key in endpoint}
+    return [f"{key} of a network's endpoint" for key in sorted(said & {"driver_opts", "link_local_ips", "links"})]
+
+
 def dropped(facts: EngineFacts, kind: Kind, config: Config) -> str:
     """What this engine would take and drop in silence, as a note; "" when it knows everything."""
     if not facts.is_podman:
         return ""
     options = config.get("driver_opts")
     unknown = []
-    if kind is Kind.CONTAINER and config.get("domainname"):
-        unknown = ["domainname"]
+    if kind is Kind.CONTAINER:
+        unknown = [*(["domainname"] if config.get("domainname") else []), *_dropped_endpoints(config)]
     elif kind is Kind.NETWORK and isinstance(options, Mapping):
         unknown = [f"the driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
     if kind is Kind.CONTAINER and config.get("read_only") and (config.get("configs") or config.get("secrets")):

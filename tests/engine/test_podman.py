@@ -25,7 +25,7 @@ def test_a_container() -> None:
     config = decode_container(container_as_docker(ANSWER)).config
     assert config is not None
     assert config["network_mode"] == "shop"
-    assert (config["pid"], config["UTSMode" if "UTSMode" in config else "HostConfig.UTSMode"]) == (None, None)
+    assert (config["pid"], config["uts"]) == (None, None)
     assert config["environment"] == {"container": "podman", "A": "1"}
     assert config["ulimits"] == {"nofile": "1024:2048"}
     assert config["volumes"] == {

@@ -69,4 +69,6 @@ def test_what_it_would_drop_in_silence() -> None:
     assert dropped(PODMAN, Kind.NETWORK, {"driver_opts": {"mtu": "1400"}}) == ""
     assert "read_only" in dropped(PODMAN, Kind.CONTAINER, {"read_only": True, "secrets": {"/run/secrets/key": {}}})
     assert dropped(PODMAN, Kind.CONTAINER, {"read_only": True}) == ""
+    endpoints = {"networks": {"n": {"links": ("a:b",), "aliases": ("c",)}}}
+    assert dropped(PODMAN, Kind.CONTAINER, endpoints).startswith("Podman's API has no links of a network's endpoint;")
     assert dropped(EngineFacts(), Kind.CONTAINER, {"domainname": "x"}) == ""
