@@ -138,7 +138,7 @@ class BuildKit:
                 hint=f"`{self._buildx} version` shows whether it works; DOCKER_BUILDKIT=0 does without it",
             )
         failure = log.failure()
-        if any(words in error for words in _REGISTRY_TROUBLE):
+        if any(words in error.lower() for words in _REGISTRY_TROUBLE):
             return refused(doing, 0, failure)
         return EngineRefusedError(f"cannot {doing}: {failure}", hint=_advice(error, self._buildx, dockerfile))
 

@@ -127,11 +127,8 @@ class _Resolver:
                     self._complain(where, wrong)
                 contexts[name] = source
             elif _REMOTE.match(source) or source.startswith(("service:", "target:")):
-                self._complain(
-                    where,
-                    f"{source!r} is neither a directory nor an image",
-                    f"clone it and name the directory, or write {IMAGE_CONTEXT}NAME for an image that the engine has",
-                )
+                hint = f"clone it and name the directory, or write {IMAGE_CONTEXT}NAME for an image that the engine has"
+                self._complain(where, f"{source!r} is neither a directory nor an image", hint)
             elif directory := self._directory(where, source):
                 contexts[name] = directory
         return contexts

@@ -14,6 +14,7 @@ import pytest
 
 from tests.docs.blocks import Block, blocks_of, commands_of, edit, section
 from tests.support import golden
+from tests.support.builders import CLASSIC
 from tests.support.engine import cli_program, remove_project
 
 README = Path(__file__).parents[2] / "README.md"
@@ -36,6 +37,8 @@ class Tour:
             "HOME": str(directory),
             "LC_ALL": "C.UTF-8",
             "DOCKER_HOST": host,
+            # What a reader sees in between is their builder's; this one says the same on every machine.
+            **CLASSIC,
         }
 
     def mine(self, text: str) -> str:

@@ -15,6 +15,7 @@ from reconciler.engine.connect import connect
 from reconciler.engine.endpoint import parse_address
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError
+from tests.support.builders import CLASSIC
 from tests.support.fake_daemon import FakeDaemon
 from tests.support.memory import MemoryEngine
 
@@ -90,7 +91,8 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
 @pytest.fixture
 def engine(daemon: FakeDaemon, tmp_path: Path) -> Iterator[DockerEngine]:
     made = DockerEngine(
-        parse_address(daemon.address, None, "-H"), {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"]}
+        parse_address(daemon.address, None, "-H"),
+        {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"], **CLASSIC},
     )
     yield made
     made.close()

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import docker
@@ -13,6 +14,7 @@ from reconciler.engine.connect import connect
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.desired import Build
+from tests.support.builders import BUILDX, CLASSIC, need_buildx
 from tests.support.registry import Registry
 
 
@@ -89,9 +91,12 @@ def test_a_login_is_found_and_needed(
     engine.remove_image(reference)
 
 
+@pytest.mark.parametrize("builder", [BUILDX, CLASSIC], ids=["buildx", "classic"])
 def test_a_build_from_a_private_registry(
-    docker_api: docker.APIClient, private_registry: Registry, engine: Engine, tmp_path: Path
+    builder: dict[str, str], docker_api: docker.APIClient, private_registry: Registry, engine_host: str, tmp_path: Path
 ) -> None:
+    need_buildx()
+    engine = connect(engine_host, {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"], **builder})
     reference = push(docker_api, private_registry, "base")
     root = tmp_path / "context"
     root.mkdir()
@@ -103,10 +108,13 @@ def test_a_build_from_a_private_registry(
     log_in(tmp_path, private_registry, private_registry.login.password)
     engine.build_image(build, ["private-build:1"], {}, nothing)
     engine.remove_image("private-build:1")
-    engine.remove_image(reference)
+    with suppress(NotFoundError):  # BuildKit keeps what it fetched to itself
+        engine.remove_image(reference)
+    engine.close()
 
 
-def test_a_build_by_the_classic_builder(engine: Engine, tmp_path: Path) -> None:
+def test_a_build_by_the_classic_builder(engine_host: str, tmp_path: Path) -> None:
+    engine = connect(engine_host, CLASSIC)
     root = tmp_path / "context"
     root.mkdir()
     (root / ".dockerignore").write_text("secret\nDockerfile\n", encoding="utf-8")
@@ -127,3 +135,4 @@ def test_a_build_by_the_classic_builder(engine: Engine, tmp_path: Path) -> None:
     (root / "Dockerfile").write_text("FROM busybox\nRUN echo telling; exit 3\n", encoding="utf-8")
     with pytest.raises(EngineRefusedError, match=r"(?s)non-zero code: 3.*telling"):
         engine.build_image(Build(str(root)), ["classic:1"], {}, nothing)
+    engine.close()

@@ -137,7 +137,13 @@ def build(tmp_path: Path) -> Build:
         "ARG V=1\nFROM r.example/base:$V AS b\nRUN --mount=type=cache,target=/x true\n", encoding="utf-8"
     )
     return Build(
-        str(context), target="b", args={"V": "2"}, labels={"a": "1"}, platform="linux/amd64", no_cache=True, pull=True
+        str(context),
+        target="b",
+        args={"V": "2"},
+        labels={"a": "1"},
+        platforms=("linux/amd64",),
+        no_cache=True,
+        pull=True,
     )
 
 

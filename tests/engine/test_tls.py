@@ -95,14 +95,18 @@ def _serve_both_ways(listener: socket.socket, context: ssl.SSLContext, path: str
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 
+    def forward(plain: socket.socket) -> None:
+        with suppress(OSError), plain, socket.socket(socket.AF_UNIX) as inner:
+            inner.connect(path)
+            with context.wrap_socket(plain, server_side=True) as secured:
+                back = threading.Thread(target=pump, args=(inner, secured), daemon=True)
+                back.start()
+                pump(secured, inner)
+                back.join()
+
     with suppress(OSError):
         while True:
-            plain, _ = listener.accept()
-            inner = socket.socket(socket.AF_UNIX)
-            inner.connect(path)
-            secured = context.wrap_socket(plain, server_side=True)
-            for pair in ((secured, inner), (inner, secured)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
+            threading.Thread(target=forward, args=(listener.accept()[0],), daemon=True).start()
 
 
 def test_buildx_goes_the_same_way(certificates: Path, engine_host: str, tmp_path: Path) -> None:

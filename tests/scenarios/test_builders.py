@@ -92,7 +92,7 @@ def test_secrets_and_caches(app: Project, docker_api: docker.APIClient) -> None:
     """A secret can be read while it is built, and is nowhere afterwards; a new one builds nothing."""
     app.write(
         "app/Dockerfile",
-        "FROM busybox:latest\nCOPY page /page\n"
+        f"FROM busybox:latest\nCOPY page /page\nENV OF={app.name}\n"
         "RUN --mount=type=secret,id=token --mount=type=cache,target=/cache "
         "wc -c < /run/secrets/token; echo x >> /cache/runs; echo A=$(wc -l < /cache/runs)\n",
     )
