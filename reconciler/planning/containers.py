@@ -172,7 +172,9 @@ def _expand(
             steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
     else:
         verb = Verb.UPDATE
-        networks = _network_refs(world, resource)
+        found = {name: world.network(name) for name in serving.network_ids}
+        attached = {name: Ref(name, network.id) for name, network in found.items() if network is not None}
+        networks = {**attached, **_network_refs(world, resource)}
         updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
         first, last = in_place_steps(world, resource, serving, comparison.fields, grace_seconds(serving.config))
         if any(isinstance(step.action, RestartContainer) for step in last):
