@@ -169,12 +169,16 @@ def _read_mount(api: Mapping[str, Any]) -> dict[str, Value]:
         "recursive": next((answer for answer, flag in _RECURSIVE.items() if bind.get(flag)), None),
         "nocopy": volume.get("NoCopy") or None,
         "subpath": volume.get("Subpath") or image.get("Subpath") or None,
-        # Those of our own are on volumes that hold files of configs and secrets.
-        "labels": {k: v for k, v in (volume.get("Labels") or {}).items() if not k.startswith("reconciler.")} or None,
+        "labels": _told(volume.get("Labels") or {}) or None,
         "size": tmpfs.get("SizeBytes") or None,
         "mode": tmpfs.get("Mode") or None,
     }
     return {key: value for key, value in mount.items() if value is not None}
+
+
+def _told(labels: Mapping[str, str]) -> dict[str, Value]:
+    """Without those that nobody declared: ours are on volumes for files, the engine's on those that nobody named."""
+    return {key: value for key, value in labels.items() if not key.startswith(("reconciler.", "com.docker.volume."))}
 
 
 def _anonymous(mount: dict[str, Value]) -> dict[str, Value]:

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "cpus",
     "uts",
     "annotations",
+    "volumes_from",
 }
 NAMES = sorted(name for name, example in examples.CONTAINER.items() if name not in LEFT_OUT and not example.lacks)
 #: what an image may declare by itself, line by line
