@@ -14,7 +14,7 @@ class Images:
     """The images that the services build: `sections` in the order of the file."""
 
     def __init__(self, services: Map, project: str, output: Output) -> None:
-        self.output = output
+        self.output, self.services, self.project = output, services, project
         self.sections: dict[str, Section] = {}
         self._by_tag: dict[str, str] = {}
         for name, service in services.items():
@@ -58,13 +58,24 @@ class Images:
                 continue
             if key not in BUILD.model_fields:
                 self.output.note(value.place(key), subject, "is not carried over: a spec cannot say it")
-            elif key in ("args", "labels", "additional_contexts", "ssh"):
+            elif key == "additional_contexts":
+                made[key] = {k: self._context(v) for k, v in item.items() if v is not None} or None
+            elif key in ("args", "labels", "ssh"):
                 made[key] = {k: v for k, v in item.items() if v is not None} or None
             elif key in ("no_cache", "pull", "privileged"):
                 made[key] = flag(item)
             else:
                 made[key] = _plain(item)
         return {key: item for key, item in made.items() if item is not None}
+
+    def _context(self, source: Text) -> Text:
+        """`service:NAME` is the image of that service, which is built first."""
+        kind, _, name = source.partition(":")
+        service = self.services.get(name) if kind == "service" else None
+        if service is None:
+            return source
+        tag = service.get("image") or Text(f"{self.project}-{name}")
+        return Text(f"docker-image://{tag}", f"docker-image://{tag.raw}")
 
 
 def _plain(value: Any) -> Any:

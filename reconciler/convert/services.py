@@ -133,16 +133,16 @@ def _plain_table(value: Map) -> dict[str, Any]:
     }
 
 
-def _texts(service: Service, key: str, value: Any) -> Any:
-    """Texts by name; a variable that is set nowhere is left out, as by Compose."""
-    made = {}
-    for name, item in value.items():
-        if item is None:
-            message = f"{name} is passed on from the environment, where it is not set: it is left out"
-            service.output.note(value.place(name), service.subject(key), message)
-        else:
-            made[name] = item
-    return made or None
+def _pair(name: str, item: Any) -> Text:
+    text = item if isinstance(item, Text) else Text(show_scalar(item))
+    return Text(f"{name}={text}", f"{Text(name).raw}={text.raw}")
+
+
+def _texts(_service: Service, key: str, value: Any) -> Any:
+    """Texts by name; a list where a name stands alone, for a variable of the environment that is not set there."""
+    if key == "environment" and None in value.values():
+        return [Text(name) if item is None else _pair(name, item) for name, item in value.items()]
+    return {name: item for name, item in value.items() if item is not None} or None
 
 
 def _argv(service: Service, key: str, value: Any) -> Any:

@@ -50,6 +50,10 @@ class BuildSecret(NamedTuple):
     content: Content
 
 
+#: what a further context of a build begins with that is an image
+IMAGE_CONTEXT = "docker-image://"
+
+
 class Build(NamedTuple):
     """How an image is built; paths are absolute.
 

@@ -214,7 +214,8 @@ def read_volumes_from(api: list[str] | None) -> dict[str, Value]:
 
 
 def write_volumes_from(value: Mapping[str, str]) -> list[str]:
-    return [f"{donor.removeprefix('container:')}:{mode}" for donor, mode in sorted(value.items())]
+    suffixes = {"rw": "", "ro": ":ro"}
+    return [f"{donor.removeprefix('container:')}{suffixes[mode]}" for donor, mode in sorted(value.items())]
 
 
 MOUNTS = Form(declare_mounts, same, same, show_plain)

@@ -51,7 +51,7 @@ _PROCESS = (
     Option("image", "Image", summary="An [image.*] of this project, or any image reference.", example='"redis:7.4"'),
     Option("command", "Config.Cmd", ARGV, image=_FILLS, summary="The arguments, or the program where there is no entrypoint; a string is split into words.", example='["python", "app.py"]'),
     Option("entrypoint", "Config.Entrypoint", ARGV, image=_FILLS, summary="The program. Setting it drops the image's command.", example='["/entrypoint.sh"]'),
-    Option("environment", "Config.Env", ENVIRONMENT, default={}, image=_MERGES, summary="Environment variables, as a table or a list of NAME=value; a NAME alone is taken from your environment.", example='{ LOG_LEVEL = "info" }'),
+    Option("environment", "Config.Env", ENVIRONMENT, default={}, image=_MERGES, summary="Environment variables, as a table or a list of NAME=value; a NAME alone is taken from your environment, and is unset where it is not set there.", example='{ LOG_LEVEL = "info" }'),
     Option("labels", "Config.Labels", MAP, default={}, image=_MERGES, summary="Labels, as a table or a list of name=value. `reconciler.*` is reserved.", example='{ "com.example.team" = "shop" }'),
     Option("annotations", _HOST + "Annotations", MAP, default={}, since=(1, 43), summary="Annotations for the runtime, as a table or a list of name=value.", example='{ "com.example.policy" = "strict" }'),
     Option("user", "Config.User", TEXT, image=_FILLS, summary="The user, and the group after a colon, that the process runs as.", example='"1000:1000"'),

@@ -19,6 +19,7 @@ _UNTOLD = {
         *("cap_add", "cap_drop", "security_opt", "sysctls", "devices"),  # told as far as they differ from its defaults
         *("stop_signal", "stop_grace_period", "working_dir", "healthcheck", "ulimits"),  # filled in
         *("init", "ipc", "logging", "volumes", "tmpfs"),  # told in part, or in another place
+        *("annotations", "runtime", "mem_swappiness"),  # its own among them, or under a name of its own
     ),
     Kind.NETWORK: ("attachable", "driver_opts", "enable_ipv6", "ipam"),
     Kind.VOLUME: ("driver_opts",),
@@ -84,4 +85,7 @@ def dropped(facts: EngineFacts, kind: Kind, config: Config) -> str:
         unknown = ["domainname"]
     elif kind is Kind.NETWORK and isinstance(options, Mapping):
         unknown = [f"the driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
+    if kind is Kind.CONTAINER and config.get("read_only") and (config.get("configs") or config.get("secrets")):
+        # They go into a volume, and it puts them under that instead: the container would find nothing.
+        return "Podman's API puts no configs and secrets into a container with read_only; leave that out on this engine"
     return f"Podman's API has no {' and no '.join(unknown)}; leave it out on this engine" if unknown else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reconciler.model.desired import Build, BuildSecret
+from reconciler.model.desired import IMAGE_CONTEXT, Build, BuildSecret
 from reconciler.model.forms import HOSTS, LIST, MAP, SIZE, ULIMITS, scalar
 from reconciler.spec.contents import Contents
 from reconciler.spec.environment import declare_variables
@@ -18,7 +18,6 @@ from reconciler.spec.paths import absolute, is_inside, kind_of
 from reconciler.spec.scope import REFUSED, Scope, Table
 
 _REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/")
-_IMAGE = "docker-image://"
 _CONTEXT_NAME = re.compile(r"[\w./:@-]+")
 _SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
 _SSH_ID = re.compile(r"[A-Za-z0-9_.-]+")
@@ -123,15 +122,15 @@ class _Resolver:
             where = ("additional_contexts", place)
             if not _CONTEXT_NAME.fullmatch(name) or not source:
                 self._complain(where, f"{name!r} is not the name of a context", "write NAME=directory")
-            elif source.startswith(_IMAGE):
-                if wrong := wrong_reference(source.removeprefix(_IMAGE)):
+            elif source.startswith(IMAGE_CONTEXT):
+                if wrong := wrong_reference(source.removeprefix(IMAGE_CONTEXT)):
                     self._complain(where, wrong)
                 contexts[name] = source
             elif _REMOTE.match(source) or source.startswith(("service:", "target:")):
                 self._complain(
                     where,
                     f"{source!r} is neither a directory nor an image",
-                    f"clone it and name the directory, or write {_IMAGE}NAME for an image that the engine has",
+                    f"clone it and name the directory, or write {IMAGE_CONTEXT}NAME for an image that the engine has",
                 )
             elif directory := self._directory(where, source):
                 contexts[name] = directory

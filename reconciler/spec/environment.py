@@ -20,7 +20,8 @@ def declare_variables(scope: Scope, keys: Keys, raw: Any) -> dict[str, str] | No
     """Values by name; a NAME alone in a list is taken from the environment. None after a complaint."""
     found = len(scope.problems.found)
     if isinstance(raw, list):
-        raw = [_from_environment(scope, (*keys, at), item) for at, item in enumerate(raw)]
+        items = [_from_environment(scope, (*keys, at), item) for at, item in enumerate(raw)]
+        raw = [item for item in items if item is not None]
     variables = scope.declare(keys, ENVIRONMENT, raw)
     for name in () if variables is REFUSED else variables:
         if not name or "=" in name:
@@ -28,15 +29,16 @@ def declare_variables(scope: Scope, keys: Keys, raw: Any) -> dict[str, str] | No
     return None if len(scope.problems.found) > found else variables
 
 
-def _from_environment(scope: Scope, keys: Keys, item: str) -> str:
-    if "=" in item:
+def _from_environment(scope: Scope, keys: Keys, item: str) -> str | None:
+    """`NAME=value`; None for a variable of a container that is set nowhere. A build needs all that it names."""
+    if "=" in item or not item:
         return item
     value = scope.environment.get(item)
-    if value is None:
+    if value is None and keys[0] == Kind.IMAGE.value:
         scope.problems.at(
             keys, f"the variable {item} is not set", f"set it in the environment or in .env, or write {item}=value"
         )
-    return f"{item}={value or ''}"
+    return None if value is None else f"{item}={value}"
 
 
 def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Value] | None:
@@ -48,11 +50,17 @@ def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Valu
     for at, entry in enumerate([raw] if isinstance(raw, str) else raw):
         place = (*keys, "env_file", at) if isinstance(raw, list) else (*keys, "env_file")
         variables.update(_read(scope, place, {"path": entry} if isinstance(entry, str) else entry))
-    declared = declare_variables(scope, (*keys, "environment"), table.get("environment", {}))
+    given = table.get("environment", {})
+    unset = [item for item in given if _is_unset(scope, item)] if isinstance(given, list) else []
+    declared = declare_variables(scope, (*keys, "environment"), given)
     if declared is None:
         return None
-    variables.update(declared)
-    return variables
+    # A name alone that is set nowhere is not set in the container either, whatever its image says.
+    return {**variables, **declared, **dict.fromkeys(unset)}
+
+
+def _is_unset(scope: Scope, item: str) -> bool:
+    return "=" not in item and bool(item) and scope.environment.get(item) is None
 
 
 def env_files(scope: Scope) -> list[str]:

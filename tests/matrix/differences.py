@@ -108,6 +108,24 @@ DIFFERENCES: tuple[Difference, ...] = (
         "an unknown user is told in its own words, without ours",
         ("test_what_has_no_place_in_the_image",),
     ),
+    Difference(
+        "podman5",
+        "files for a read-only container end up below the volume that is to hold them, so they are refused when planned",
+        (
+            'test_its_user_can_read_them_and_nobody_else[user = "1000:1001"-1000:1001-read-only]',
+            "test_it_is_shown_nowhere[read-only]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "an update by another client that says no restart policy takes it away; ours always says it",
+        ("test_a_change_by_hand_is_drift[update]",),
+    ),
+    Difference(
+        "podman5",
+        "taking pids_limit away in place leaves no limit, where a fresh container has 2048",
+        ("test_container_option[pids_limit]",),
+    ),
 )
 
 #: what a reader should know of each engine, beside the tests

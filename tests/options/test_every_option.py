@@ -133,7 +133,9 @@ def settings(bench: Workbench) -> dict[str, object]:
     config = dict(bench.config(f"{bench.name}-web-1"))
     endpoints = config["networks"]
     assert isinstance(endpoints, dict)
-    config["networks"] = {name: {**endpoint, "mac_address": None} for name, endpoint in endpoints.items()}
+    config["networks"] = {
+        name: {**endpoint, "mac_address": None, "ipv4_address": None} for name, endpoint in endpoints.items()
+    }
     environment = config["environment"]
     assert isinstance(environment, dict)
     config["environment"] = {**environment, "HOSTNAME": None}  # Podman's

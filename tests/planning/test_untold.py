@@ -67,4 +67,6 @@ def test_what_it_would_drop_in_silence() -> None:
         PODMAN, Kind.NETWORK, {"driver_opts": {"com.docker.network.bridge.enable_icc": "true", "mtu": "1400"}}
     )
     assert dropped(PODMAN, Kind.NETWORK, {"driver_opts": {"mtu": "1400"}}) == ""
+    assert "read_only" in dropped(PODMAN, Kind.CONTAINER, {"read_only": True, "secrets": {"/run/secrets/key": {}}})
+    assert dropped(PODMAN, Kind.CONTAINER, {"read_only": True}) == ""
     assert dropped(EngineFacts(), Kind.CONTAINER, {"domainname": "x"}) == ""
