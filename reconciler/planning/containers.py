@@ -172,7 +172,7 @@ def _expand(
             steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
     else:
         verb = Verb.UPDATE
-        networks = _network_refs(world, resource)
+        networks = _network_refs(world, resource) | _attached_refs(world, resource, serving)
         updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
         first, last = in_place_steps(world, resource, serving, comparison.fields, grace_seconds(serving.config))
         if any(isinstance(step.action, RestartContainer) for step in last):
@@ -215,6 +215,12 @@ def _network_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
         )
         refs[name] = Ref(name, "" if network is None or renewed else network.id)
     return refs
+
+
+def _attached_refs(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, Ref]:
+    """The networks that it is attached to and should not be, as they are now."""
+    found = {name: world.network(name) for name in serving.network_ids if name not in resource.networks}
+    return {name: Ref(name, network.id) for name, network in found.items() if network is not None}
 
 
 def _named(world: World, address: Address, name: str) -> bool:

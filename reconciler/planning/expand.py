@@ -238,7 +238,11 @@ def _endpoint_steps(
 ) -> list[Step]:
     """Disconnect and connect: an endpoint cannot be changed. New ones come first, so that one is always there."""
     wanted, seen = _mapping(expected.get("networks")), _mapping(observed.get("networks"))
-    attached = {name: Ref(name, current.network_ids.get(name, "")) for name in seen}
+    # What is joined while it is stopped has no id of the network yet.
+    attached = {
+        name: Ref(name, current.network_ids.get(name) or (networks[name].id if name in networks else ""))
+        for name in seen
+    }
     steps = [Step(Connect(networks[name], target, _mapping(wanted[name]))) for name in wanted if name not in seen]
     for name in wanted:
         if name in seen and wanted[name] != seen[name]:
