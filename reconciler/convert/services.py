@@ -79,7 +79,7 @@ def container(service: Service) -> dict[str, Any]:
             )
         elif key not in _ROWS or not _ROWS[key].declared:
             service.note(key, "is not carried over: a spec cannot say it")
-        elif item is not None:
+        elif item is not None and not (key == "restart" and "restart" in made):
             _put(made, key, _SPECIAL.get(key, _plain)(service, key, item))
     if "depends_on" not in made:
         _put(made, "depends_on", _dependencies(service, _depends_on(value)))
@@ -103,10 +103,9 @@ def _put(made: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _deploy(service: Service, value: Map, made: dict[str, Any]) -> None:
-    for key, item in deploy(value, service.subject("deploy"), service.output).items():
-        if key in made or service.value.get(key) is not None:
-            continue  # what the service itself says wins
-        made[key] = item
+    meant = deploy(value, service.subject("deploy"), service.output)
+    # Of restart the one in deploy wins; of anything else both say the same, or Compose refuses it.
+    made |= {key: item for key, item in meant.items() if key == "restart" or service.value.get(key) is None}
 
 
 def _plain(_service: Service, key: str, value: Any) -> Any:

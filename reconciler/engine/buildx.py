@@ -5,6 +5,7 @@ It is the plugin's program itself that is called, which needs no `docker` beside
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ _DIRECTORIES = (
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
+#: what the engine is called in the program's configuration, and so the builder that is the engine's own BuildKit
+_CONTEXT = "engine"
 #: what a person set for Docker's own programs must not lead this one elsewhere
 _OTHERS = ("DOCKER_", "BUILDX_", "BUILDKIT_", "OTEL_")
 
@@ -64,7 +67,7 @@ def arguments(
     image_id_file: str,
 ) -> list[str]:
     """What follows the program's name. `secrets` are files by the id of a secret; `labels` win over those of the build."""
-    words = ["build", "--builder", "default", "--progress", "plain", "--load", "--iidfile", image_id_file]
+    words = ["build", "--builder", _CONTEXT, "--progress", "plain", "--load", "--iidfile", image_id_file]
     words += ["--file", staged.dockerfile]
     for option, values in _repeated(build, staged, tags, {**build.labels, **labels}, secrets):
         for value in values:
@@ -105,14 +108,14 @@ def _pairs(values: Mapping[str, str]) -> list[str]:
 
 
 def variables(endpoint: Endpoint, environment: Mapping[str, str], place: Path) -> dict[str, str]:
-    """The environment of the program: that of the person, without what is Docker's, and the way to the engine.
+    """The environment of the program: that of the person, without what is Docker's.
 
     `place` is where its configuration is, and nothing of the person's.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith(_OTHERS)}
     kept |= {
-        "DOCKER_HOST": str(endpoint),
         "DOCKER_CONFIG": str(place),
+        "DOCKER_CONTEXT": _CONTEXT,
         "BUILDX_CONFIG": str(place / "buildx"),
         # Attestations only where the spec says so: they hold the time, so that no two builds would be the same.
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
@@ -122,9 +125,6 @@ def variables(endpoint: Endpoint, environment: Mapping[str, str], place: Path) -
         # No proxy is between us and the engine; between the engine and a registry is not for us to say.
         direct = ",".join(filter(None, [environment.get("NO_PROXY", environment.get("no_proxy", "")), endpoint.target]))
         kept |= {"NO_PROXY": direct, "no_proxy": direct}
-    if endpoint.tls is not None:
-        kept |= {"DOCKER_TLS": "1", "DOCKER_CERT_PATH": str(place)}
-        kept |= {"DOCKER_TLS_VERIFY": "1"} if endpoint.tls.verify else {}
     return kept
 
 
@@ -132,9 +132,29 @@ def configure(place: Path, endpoint: Endpoint, logins: Mapping[str, Mapping[str,
     """Write the configuration of the program into a directory that is ours alone; `logins` by registry."""
     auths = {registry: _auth(login) for registry, login in logins.items() if login}
     (place / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
-    for name, file in zip(("ca.pem", "cert.pem", "key.pem"), endpoint.tls or (), strict=False):
-        if file:
-            (place / name).symlink_to(Path(str(file)).resolve())
+    # A context of Docker's client: by itself the program heeds DOCKER_HOST, but not always DOCKER_TLS_VERIFY.
+    key = hashlib.sha256(_CONTEXT.encode()).hexdigest()
+    meta, tls = place / "contexts" / "meta" / key, place / "contexts" / "tls" / key / "docker"
+    meta.mkdir(parents=True)
+    is_careless = endpoint.tls is not None and not endpoint.tls.verify
+    docker = {"Host": str(endpoint), "SkipTLSVerify": is_careless}
+    context = {"Name": _CONTEXT, "Metadata": {}, "Endpoints": {"docker": docker}}
+    (meta / "meta.json").write_text(json.dumps(context), encoding="utf-8")
+    if endpoint.tls is not None:
+        tls.mkdir(parents=True)
+        files = {"ca.pem": endpoint.tls.ca, "cert.pem": endpoint.tls.certificate, "key.pem": endpoint.tls.key}
+        if endpoint.tls.verify and not endpoint.tls.ca:
+            files["ca.pem"] = _everyones_authorities()
+        for name, file in files.items():
+            if file:
+                (tls / name).symlink_to(Path(file).resolve())
+
+
+def _everyones_authorities() -> str:
+    """The file of the authorities that this machine trusts, which a context does not do by itself."""
+    import ssl
+
+    return ssl.get_default_verify_paths().cafile or ""
 
 
 def _auth(login: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from reconciler.engine.interface import Json, Progress
 from reconciler.engine.podman import update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
-from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
+from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
 from reconciler.engine.writes import Writes
 from reconciler.errors import EngineRefusedError, OutcomeUnknownError, SpecError
@@ -159,6 +159,8 @@ class DockerEngine:
             follow_pull(read_lines(chunks, doing), reference, progress, is_podman=self._is_podman)
 
     def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
+        from reconciler.engine.build import ClassicBuilder
+        from reconciler.engine.buildkit import BuildKit
         from reconciler.engine.context import read_dockerfile
 
         for tag in tags:
@@ -169,45 +171,15 @@ class DockerEngine:
         content = labels.get(IMAGE_CONTENT, "")
         try:
             dockerfile = read_dockerfile(build)
-            if self.facts().no_buildkit:
-                self._build_classically(build, dockerfile, tags, labels, content, progress)
+            builder: ClassicBuilder | BuildKit
+            if no_buildkit := self.facts().no_buildkit:
+                builder = ClassicBuilder(self._sdk, self._logins, no_buildkit, _BUILD_SILENCE)
             else:
-                from reconciler.engine.buildkit import BuildKit
-
                 program = find_buildx(self._environment)
-                buildkit = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)
-                buildkit.build(build, dockerfile, tags, labels, content, progress)
+                builder = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)
+            builder.build(build, dockerfile, tags, labels, content, progress)
         except SpecError as error:
             raise EngineRefusedError(f"cannot {doing}: {error}") from error
-
-    def _build_classically(
-        self,
-        build: Build,
-        dockerfile: str,
-        tags: Sequence[str],
-        labels: Mapping[str, str],
-        content: str,
-        progress: Progress,
-    ) -> None:
-        from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
-        from reconciler.engine.context import archive
-
-        doing = f"build {tags[0] if tags else build.context}"
-        chunks = self._sdk.stream(
-            doing,
-            "/build",
-            params=build_parameters(build, tags, labels),
-            headers=build_headers(build, dockerfile, self._logins),
-            content=archive(build, content),
-            silence=_BUILD_SILENCE,
-        )
-        try:
-            with closing(chunks):
-                follow_build(read_lines(chunks, doing), doing, progress)
-        except EngineRefusedError as error:
-            if note := classic_builder_note(dockerfile, self.facts().no_buildkit):
-                raise EngineRefusedError(str(error), error.status, note) from error
-            raise
 
     def tag_image(self, image_id: str, reference: str) -> None:
         name, tag = split_reference(reference)

@@ -40,7 +40,7 @@ def hindrance(build: Build, facts: EngineFacts) -> str:
     """Why an engine cannot build this, with what to do; "" when nothing is known to be in the way."""
     if facts.no_buildkit:
         options = buildkit_options(build)
-        return f"build: {', '.join(options)} needs docker buildx, and {facts.no_buildkit}" if options else ""
+        return f"build: {_need(options)} docker buildx, and {facts.no_buildkit}" if options else ""
     if build.network not in BUILDKIT_NETWORKS:
         return (
             f"build: BuildKit builds only in the networks default, host and none, not in {build.network};"
@@ -50,18 +50,22 @@ def hindrance(build: Build, facts: EngineFacts) -> str:
     options = tuple(name for name, value in early.items() if value)
     if options and facts.api_version < _WHOLE_BUILDKIT:
         return (
-            f"build: {', '.join(options)} needs an engine of API 1.42 (Docker 23), since the BuildKit of this one does"
+            f"build: {_need(options)} an engine of API 1.42 (Docker 23), since the BuildKit of this one does"
             f" without; this engine speaks {facts.api_text}"
             + ("" if build.contexts else "; DOCKER_BUILDKIT=0 takes the classic builder, which has them")
         )
     options = tuple(_index_options(build))
     if options and not facts.keeps_indexes:
         return (
-            f"build: {', '.join(options)} needs an engine with the containerd image store, and this one keeps one"
+            f"build: {_need(options)} an engine with the containerd image store, and this one keeps one"
             " platform and nothing else under a name; turn it on in the engine's daemon.json"
             ' ("features": {"containerd-snapshotter": true}), or leave it out'
         )
     return ""
+
+
+def _need(options: tuple[str, ...]) -> str:
+    return f"{', '.join(options)} {'needs' if len(options) == 1 else 'need'}"
 
 
 def _index_options(build: Build) -> Iterator[str]:

@@ -180,7 +180,7 @@ VOLUME = (
 )
 IMAGE = (
     Option("tag", cost=_NOTHING, summary="The name of the image that is built; {project}-{name} when not given.", example='"shop/api:1.4"'),
-    Option("build", cost=_NOTHING, summary="Build it: context, dockerfile, target, args, labels, platform, no_cache, pull; a string is the context.", example='{ context = "./api", target = "prod", args = { VERSION = "1.4" } }'),
+    Option("build", cost=_NOTHING, summary="Build it, as Compose's `build`; a string is the context.", example='{ context = "./api", target = "prod", args = { VERSION = "1.4" } }'),
     Option("reference", cost=_NOTHING, summary="Pull it: name:tag or name@digest.", example='"redis:7.4"'),
     Option("pull_policy", cost=_NOTHING, summary="always: whenever the registry has a newer one; missing: once; never.", example='"missing"'),
     Option("platform", cost=_NOTHING, summary="The platform, os/architecture[/variant].", example='"linux/amd64"'),

@@ -50,7 +50,7 @@ def _protocol(text: str | None) -> str:
 def _pairs(host: str, container: str) -> list[tuple[str, int]]:
     """(host port, container port): one each; a range for one container port lets the engine pick from it."""
     containers = _range(container)
-    if not host:
+    if host in ("", "0"):
         return [("", port) for port in containers]
     hosts = _range(host)
     if len(containers) == 1 and len(hosts) > 1:

@@ -14,6 +14,7 @@ from reconciler.model.observed import ObservedState
 from reconciler.model.ownership import CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
+    BuildImage,
     Change,
     Connect,
     CreateContainer,
@@ -31,6 +32,7 @@ from reconciler.model.plan import (
     SignalContainer,
     StartContainer,
     StopContainer,
+    TagImage,
     UnpauseContainer,
     UpdateContainer,
     Verb,
@@ -133,6 +135,11 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
             image = images.get(action.id)
             if image is None or image.labels.get(IMAGE_PROJECT) != project:
                 yield f"{change.address}: image {action.reference} is not a build of ours"
+        elif isinstance(action, TagImage | BuildImage):
+            for tag in action.tags if isinstance(action, BuildImage) else (action.reference,):
+                named = observed.image_by_reference(tag)
+                if named is not None and named.labels.get(IMAGE_PROJECT) != project:
+                    yield f"{change.address}: the tag {tag} is on an image that is not a build of ours"
 
 
 def _marked(action: RemoveVolume, observed: ObservedState) -> bool:

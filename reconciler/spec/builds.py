@@ -84,7 +84,7 @@ class _Resolver:
 
     def _context(self) -> str | None:
         raw = self.table["context"]
-        if _REMOTE.match(raw):
+        if _REMOTE.match(raw) and self.scope.builds:
             reason = "what is behind an address cannot be looked at, so it is not known when to build again"
             self._complain(("context",), f"{raw!r} is not a directory", f"clone it, and name the directory: {reason}")
             return None

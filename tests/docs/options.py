@@ -43,6 +43,7 @@ _SPECIALLY = {
 #: long forms, by the name of their definition in the schema
 _LONG = {
     "Build": "build",
+    "BuildSecret": "build: secrets",
     "Healthcheck": "healthcheck",
     "Port": "ports",
     "Mount": "volumes",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from reconciler.engine.buildx import arguments, configure, find_buildx, lacks_bu
 from reconciler.engine.children import GROUPS, PLACES
 from reconciler.engine.context import digest
 from reconciler.engine.credentials import Logins
-from reconciler.engine.endpoint import TlsFiles, parse_address
+from reconciler.engine.endpoint import Endpoint, TlsFiles, parse_address
 from reconciler.engine.staging import Staged, remove, stage
 from reconciler.errors import (
     EngineError,
@@ -91,58 +92,19 @@ WHOLE = Build(
 def test_the_words() -> None:
     staged = Staged("/s/context", "/s/Dockerfile", {"shared": "/s/context-0", "base": "docker-image://base:1"})
     words = arguments(WHOLE, staged, ["shop:1", "shop:x"], {"ours": "yes"}, {"token": "/proc/self/fd/7"}, "/s/id")
-    assert words == [
-        *[
-            "build",
-            "--builder",
-            "default",
-            "--progress",
-            "plain",
-            "--load",
-            "--iidfile",
-            "/s/id",
-            "--file",
-            "/s/Dockerfile",
-        ],
-        *[
-            "--tag",
-            "shop:1",
-            "--tag",
-            "shop:x",
-            "--label",
-            "ours=yes",
-            "--label",
-            "team=shop",
-            "--build-arg",
-            "A=1",
-            "--build-arg",
-        ],
-        "B=2 3",
-        *["--build-context", "base=docker-image://base:1", "--build-context", "shared=/s/context-0"],
-        *["--cache-from", "shop:cache", "--cache-from", "type=local,src=/c", "--cache-to", "type=inline"],
-        *["--add-host", "db:10.0.0.1", "--ulimit", "nofile=10:20"],
-        *["--allow", "device", "--allow", "network.host", "--allow", "security.insecure"],
-        *["--secret", "id=token,src=/proc/self/fd/7", "--ssh", "default", "--ssh", "deploy=/home/me/key"],
-        *["--target", "prod", "--platform", "linux/amd64,linux/arm64", "--network", "host", "--shm-size", "64"],
-        *["--no-cache", "--pull", "--provenance=mode=max", "--sbom=true", "/s/context"],
-    ]
-    assert arguments(Build("/x"), Staged("/s/c", "/s/D", {}), ["a"], {}, {}, "/i") == (
-        [
-            "build",
-            "--builder",
-            "default",
-            "--progress",
-            "plain",
-            "--load",
-            "--iidfile",
-            "/i",
-            "--file",
-            "/s/D",
-            "--tag",
-            "a",
-            "/s/c",
-        ]
+    assert shlex.join(words) == (
+        "build --builder engine --progress plain --load --iidfile /s/id --file /s/Dockerfile"
+        " --tag shop:1 --tag shop:x --label ours=yes --label team=shop --build-arg A=1 --build-arg 'B=2 3'"
+        " --build-context base=docker-image://base:1 --build-context shared=/s/context-0"
+        " --cache-from shop:cache --cache-from type=local,src=/c --cache-to type=inline"
+        " --add-host db:10.0.0.1 --ulimit nofile=10:20"
+        " --allow device --allow network.host --allow security.insecure"
+        " --secret id=token,src=/proc/self/fd/7 --ssh default --ssh deploy=/home/me/key"
+        " --target prod --platform linux/amd64,linux/arm64 --network host --shm-size 64"
+        " --no-cache --pull --provenance=mode=max --sbom=true /s/context"
     )
+    least = arguments(Build("/x"), Staged("/s/c", "/s/D", {}), ["a"], {}, {}, "/i")
+    assert shlex.join(least) == "build --builder engine --progress plain --load --iidfile /i --file /s/D --tag a /s/c"
 
 
 def test_the_query_of_the_classic_builder() -> None:
@@ -167,18 +129,12 @@ def test_its_environment_is_ours(tmp_path: Path) -> None:
     made = variables(UNIX, environment, tmp_path)
     assert made == {
         "PATH": "/bin", "HOME": "/home/me", "SSH_AUTH_SOCK": "/agent", "NO_PROXY": "a", "NO_COLOR": "1",
-        "DOCKER_HOST": "unix:///run/x.sock", "DOCKER_CONFIG": str(tmp_path), "BUILDX_CONFIG": f"{tmp_path}/buildx",
+        "DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "engine", "BUILDX_CONFIG": f"{tmp_path}/buildx",
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
     }  # fmt: skip
     secured = parse_address("tcp://far:2376", TlsFiles("/tls/ca.pem", "/tls/c.pem", "/tls/k.pem"), "-H")
     made = variables(secured, environment, tmp_path)
-    assert (made["DOCKER_HOST"], made["DOCKER_TLS_VERIFY"], made["DOCKER_CERT_PATH"]) == (
-        "tcp://far:2376", "1", str(tmp_path),
-    )  # fmt: skip
     assert made["NO_PROXY"] == made["no_proxy"] == "a,far"
-    careless = secured._replace(tls=TlsFiles("/ca.pem", verify=False))
-    assert "DOCKER_TLS_VERIFY" not in variables(careless, environment, tmp_path)
-    assert variables(parse_address("ssh://me@far:22", None, "-H"), {}, tmp_path)["DOCKER_HOST"] == "ssh://me@far:22"
 
 
 def test_its_configuration_has_the_logins_it_needs(tmp_path: Path) -> None:
@@ -188,8 +144,38 @@ def test_its_configuration_has_the_logins_it_needs(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "config.json").read_text()) == {
         "auths": {"a.test": {"auth": "dTpw"}, "b.test": {"identitytoken": "t"}}
     }
-    assert {item.name for item in tmp_path.iterdir()} == {"config.json", "ca.pem", "key.pem"}
-    assert str((tmp_path / "ca.pem").readlink()) == "/tls/my-ca.pem"
+    assert _engine_of(tmp_path) == (
+        {"Host": "tcp://far:2376", "SkipTLSVerify": False},
+        {"ca.pem": "/tls/my-ca.pem", "key.pem": "/tls/k.pem"},
+    )
+
+
+def _engine_of(place: Path) -> tuple[object, dict[str, str]]:
+    """The one context of a configuration, and the files of its TLS."""
+    (meta,) = place.glob("contexts/meta/*/meta.json")
+    files = {file.name: str(file.readlink()) for file in place.glob(f"contexts/tls/{meta.parent.name}/docker/*")}
+    return json.loads(meta.read_text())["Endpoints"]["docker"], files
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        (UNIX, {"Host": "unix:///run/x.sock", "SkipTLSVerify": False}),
+        (parse_address("ssh://me@far:22", None, "-H"), {"Host": "ssh://me@far:22", "SkipTLSVerify": False}),
+        (parse_address("tcp://far", TlsFiles(verify=False), "-H"), {"Host": "tcp://far:2376", "SkipTLSVerify": True}),
+    ],
+    ids=str,
+)
+def test_the_way_to_the_engine(endpoint: Endpoint, expected: object, tmp_path: Path) -> None:
+    configure(tmp_path, endpoint, {})
+    assert _engine_of(tmp_path) == (expected, {})
+
+
+def test_an_engine_whom_everyone_vouches_for(tmp_path: Path) -> None:
+    configure(tmp_path, parse_address("https://far", None, "-H"), {})
+    files = _engine_of(tmp_path)[1]
+    assert list(files) == ["ca.pem"]
+    assert "BEGIN CERTIFICATE" in Path(files["ca.pem"]).read_text(encoding="utf-8", errors="replace")
 
 
 # --- the copy of the context -----------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from reconciler.model.plan import (
     StartContainer,
     Step,
     StopContainer,
+    TagImage,
     UpdateContainer,
     Verb,
     WaitContainer,
@@ -111,6 +112,15 @@ def remove_a_foreign_image(planned: Plan, observed: ObservedState, random: Rando
     image = random.choice(images)
     reference = (image.tags or (image.id,))[0]
     return _with(planned, _remove(Kind.IMAGE, Step(RemoveImage(reference, image.id))))
+
+
+def take_a_tag(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """A build of ours goes under a name that somebody gave to another image."""
+    images = [item for item in observed.images if item.tags and item.labels.get(IMAGE_PROJECT) != planned.project]
+    if not images:
+        return None
+    step = Step(TagImage(f"sha256:{'0' * 64}", random.choice(images).tags[0]))
+    return _with(planned, Change(Address(Kind.IMAGE, "spoilt"), Verb.UPDATE, Reason.DRIFTED, steps=(step,)))
 
 
 def swap_the_order(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
@@ -208,6 +218,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     remove_a_foreign_network,
     remove_a_network_under_a_stranger,
     remove_a_foreign_image,
+    take_a_tag,
     swap_the_order,
     stop_before_create,
     forget_a_job_before_it_has_ended,

@@ -56,6 +56,7 @@ def output(progress: str) -> list[str]:
 def test_one_identity(first: dict[str, str], second: dict[str, str], own_ignore: bool, app: Project) -> None:
     """What one builder built is right to the other, which would have been given the same files."""
     if own_ignore:
+        app.write("app/.dockerignore", "*.log\n")
         app.write("app/Dockerfile.dockerignore", "d\n")
     built = app.run("apply", env=first)
     expected = ["/app/.dockerignore", "/app/d/deep", "/app/page", "/app/tool", "755", "A=yes"]
@@ -130,13 +131,13 @@ def test_what_needs_buildx_is_said_in_the_plan(app: Project) -> None:
     image(app, 'context = "./app", ssh = ["default"], cache_to = ["type=inline"]')
     planned = app.run("plan", "--detailed-exitcode", env=CLASSIC, check=False)
     assert (
-        "build: cache_to, ssh needs docker buildx, and DOCKER_BUILDKIT=0 chooses the classic builder" in planned.stdout
+        "build: cache_to, ssh need docker buildx, and DOCKER_BUILDKIT=0 chooses the classic builder" in planned.stdout
     )
     (app.root / "none").mkdir()
     nowhere = {"PATH": str(app.root / "none"), "DOCKER_CONFIG": str(app.root / "none"), "DOCKER_BUILDKIT": None}
     if not any(Path(place, "docker-buildx").exists() for place in SYSTEM_PLUGINS):
         planned = app.run("plan", "--detailed-exitcode", env=nowhere, check=False)
-        assert "needs docker buildx, and it is not installed here; install the package" in planned.stdout
+        assert "need docker buildx, and it is not installed here; install the package" in planned.stdout
 
 
 SYSTEM_PLUGINS = [f"/usr{local}/{lib}/docker/cli-plugins" for local in ("", "/local") for lib in ("lib", "libexec")]
