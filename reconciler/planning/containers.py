@@ -220,6 +220,12 @@ def _network_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
     return refs
 
 
+def _attached_refs(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, Ref]:
+    """The networks that it is attached to and should not be, as they are now."""
+    found = {name: world.network(name) for name in serving.network_ids if name not in resource.networks}
+    return {name: Ref(name, network.id) for name, network in found.items() if network is not None}
+
+
 def _named(world: World, address: Address, name: str) -> bool:
     return getattr(world.desired.resources.get(address), "name", "") == name
 
