@@ -154,9 +154,7 @@ def _update_steps(
 ) -> list[Step]:
     """What changes a container in place, its contents with it."""
     resource, fields = blueprint.resource, comparison.fields
-    found = {name: world.network(name) for name in container.network_ids}
-    attached = {name: Ref(name, network.id) for name, network in found.items() if network is not None}
-    networks = {**attached, **_network_refs(world, resource)}
+    networks = {**_attached_refs(world, resource, container), **_network_refs(world, resource)}
     updates = update_steps(resource, container, fields, comparison.expected, comparison.observed, networks)
     first, last = in_place_steps(world, resource, container, fields, grace_seconds(container.config))
     if any(isinstance(step.action, RestartContainer) for step in last):

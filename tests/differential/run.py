@@ -85,7 +85,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--engines", type=int, default=2)
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--keep", type=Path, help="leave what each project came to in this directory")
+    parser.add_argument("--keep", type=Path, help="where the result of each project is left and found")
     options = parser.parse_args()
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,10 @@ def main() -> int:
         worker.start()
     for worker in workers:
         worker.join()
-    results = sorted((result for worker in workers for result in worker.results), key=lambda item: item["name"])
+    results = [result for worker in workers for result in worker.results]
+    if options.keep:  # what earlier runs left there counts for the projects that this one was not asked for
+        results = [json.loads(file.read_text()) for file in options.keep.glob("*.json")]
+    results.sort(key=lambda item: str(item["name"]))
     verdicts = [judge(result) for result in results]
     print(write_table(ROOT / "docs" / "compose.md", verdicts, write=options.write))
     print(f"{time.monotonic() - began:.0f} s")
