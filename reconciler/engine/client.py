@@ -5,15 +5,17 @@ Plain calls go over `wire`; what streams (pulls, builds, logs) over the SDK (`sd
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from reconciler.engine.endpoint import Endpoint, docker_directory
+from reconciler.engine.event_stream import EventStream
 from reconciler.engine.facts import negotiate, read_facts
-from reconciler.engine.interface import Json, Progress
+from reconciler.engine.interface import Events, Json, Progress
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
@@ -119,6 +121,13 @@ class DockerEngine:
         )
         with closing(chunks):
             yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
+
+    def events(self, since: str, filters: Mapping[str, Sequence[str]]) -> Events:
+        parameters = {"filters": json.dumps(filters)} | ({"since": since} if since else {})
+        followed = self._wire.follow(f"/v{self._version}/events?{urlencode(parameters)}")
+        if followed.status >= 400:
+            raise refused("follow the engine's events", followed.status, message_of(b"\n".join(followed)))
+        return EventStream(followed)
 
     # --- writes: images ----------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.model.address import Kind
 from reconciler.model.desired import ContainerResource, ImageResource
 from reconciler.model.observed import ObservedContainer, normal_reference
-from reconciler.model.ownership import hash_declared, hash_option, parse_fingerprint
+from reconciler.model.ownership import SETTINGS, hash_declared, hash_option, parse_fingerprint
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Config, Value
@@ -40,7 +40,7 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     """Every field of one container of ours against what it should be."""
     if container.config is None:
         return Comparison((), {}, {})
-    made_from = parse_fingerprint(container.labels)
+    made_from = parse_fingerprint(_labels_as_applied(world, resource, container))
     image = world.images_by_id.get(container.image_id)
     supplied = image.supplies if image is not None and image.supplies is not None else None
     donor_ids, renewed = donors_observed(world, resource)
@@ -68,6 +68,12 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     fields += _dead_endpoints(container, expected, gone)
     extra = (_image_field(world, resource, container), _state_field(resource, container))
     return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
+
+
+def _labels_as_applied(world: World, resource: ContainerResource, container: ObservedContainer) -> Mapping[str, str]:
+    """The labels, with what was changed in place since they were written, where that is remembered."""
+    applied = world.request.applied.get(resource.address)
+    return container.labels if applied is None else {**container.labels, SETTINGS: applied}
 
 
 def _dead_endpoints(container: ObservedContainer, expected: Config, gone: list[str]) -> list[FieldChange]:
