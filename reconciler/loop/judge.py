@@ -59,6 +59,14 @@ class Policy(NamedTuple):
     flap_window: float = 300.0
 
 
+class Rules(NamedTuple):
+    """What a project goes by."""
+
+    policy: Policy
+    timing: Timing
+    random: Random
+
+
 class Suspended(NamedTuple):
     """What is not touched: the whole instance or project, or some resources of it."""
 
@@ -147,7 +155,8 @@ def key_of(change: Change, desired: DesiredState, observed: ObservedState) -> st
         found = observed.image_by_reference(source.reference) if isinstance(source, ImageResource) else None
         image = found.id if found is not None else ""
     serves = any(
-        item.status == "running" and owner_of(Kind.CONTAINER, item.labels, desired.project) == (Owner.OURS, change.address)
+        item.status == "running"
+        and owner_of(Kind.CONTAINER, item.labels, desired.project) == (Owner.OURS, change.address)
         for item in observed.containers
     )
     facts = observed.facts
@@ -164,14 +173,7 @@ def _declared(desired: DesiredState, address: Address) -> str:
 
 
 def learn(
-    memory: Memory,
-    before: Pass,
-    done: Sequence[tuple[Change, Outcome]],
-    after: Pass,
-    policy: Policy,
-    timing: Timing,
-    now: float,
-    random: Random,
+    memory: Memory, before: Pass, done: Sequence[tuple[Change, Outcome]], after: Pass, rules: Rules, now: float
 ) -> Memory:
     """The memory after a pass: what failed, what was corrected, what is as declared now."""
     failures, corrections = dict(memory.failures), dict(memory.corrections)
@@ -179,11 +181,12 @@ def learn(
         if change.verb is Verb.BLOCKED:
             continue
         if outcome.status in (Status.FAILED, Status.RESTORED):
-            failures[change.address] = _failed(change, outcome, before, failures, timing, now, random)
+            key = key_of(change, before.desired, before.observed)
+            failures[change.address] = _failed(outcome, key, failures.get(change.address), rules, now)
         elif outcome.status is Status.DONE:
             failures.pop(change.address, None)
             if not is_revision(change, before.desired, memory):
-                corrections[change.address] = _corrected(change, before.desired, corrections, policy, now)
+                corrections[change.address] = _corrected(change, before.desired, corrections, rules.policy, now)
     differing = {change.address for change in after.plan.changes}
     applied = {key: value for key, value in memory.applied.items() if key in after.desired.resources}
     for address, resource in after.desired.resources.items():
@@ -196,25 +199,16 @@ def learn(
         corrections={
             key: value
             for key, value in corrections.items()
-            if value.declared == _declared(after.desired, key) and (value.is_flapping or _recent(value, policy, now))
+            if value.declared == _declared(after.desired, key)
+            and (value.is_flapping or _recent(value, rules.policy, now))
         },
     )
 
 
-def _failed(
-    change: Change,
-    outcome: Outcome,
-    before: Pass,
-    failures: Mapping[Address, Failure],
-    timing: Timing,
-    now: float,
-    random: Random,
-) -> Failure:
-    key = key_of(change, before.desired, before.observed)
-    earlier = failures.get(change.address)
+def _failed(outcome: Outcome, key: str, earlier: Failure | None, rules: Rules, now: float) -> Failure:
     again = earlier if earlier is not None and earlier.key == key else None
     tries = again.tries + 1 if again is not None else 1
-    wait = back_off(tries, timing, random)
+    wait = back_off(tries, rules.timing, rules.random)
     since = again.since if again is not None else now
     return Failure(key, tries, outcome.is_final, outcome.message, now + wait, since)
 

@@ -87,9 +87,7 @@ Event: TypeAlias = Trigger | Ended | Woken
 Command: TypeAlias = Begin | Interrupt
 
 
-def step(
-    state: State, event: Event, now: float, timing: Timing, random: Random
-) -> tuple[State, tuple[Command, ...]]:
+def step(state: State, event: Event, now: float, timing: Timing, random: Random) -> tuple[State, tuple[Command, ...]]:
     """What follows from one event."""
     match event:
         case Trigger():
@@ -97,13 +95,15 @@ def step(
         case Ended():
             return _ended(state, event, now, timing, random), ()
         case Woken():
-            return _woken(state, now, timing, random)
+            return _woken(state, now, timing)
 
 
 def due(state: State, timing: Timing) -> float | None:
     """When `Woken` should come next; None: not before something happens."""
     if state.running:
-        return None if state.is_interrupted else _gathered([item for item in state.pending if item.cause in NEWS], timing)
+        return (
+            None if state.is_interrupted else _gathered([item for item in state.pending if item.cause in NEWS], timing)
+        )
     moments = [_gathered(list(state.pending), timing), state.retry_at, state.resync_at]
     return min(moment for moment in moments if moment is not None)
 
@@ -142,7 +142,7 @@ def _is_covered(trigger: Trigger, ended: Ended, known: Known | None) -> bool:
     return ended.read_at is not None and ended.looked_at is not None and trigger.at < ended.read_at
 
 
-def _woken(state: State, now: float, timing: Timing, random: Random) -> tuple[State, tuple[Command, ...]]:
+def _woken(state: State, now: float, timing: Timing) -> tuple[State, tuple[Command, ...]]:
     moment = due(state, timing)
     if moment is None or moment > now:
         return state, ()

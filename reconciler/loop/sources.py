@@ -54,7 +54,15 @@ class Plain:
         return None
 
 
-_AT_WORK = ("index.lock", "MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_START")
+_AT_WORK = (
+    "index.lock",
+    "MERGE_HEAD",
+    "rebase-merge",
+    "rebase-apply",
+    "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+    "BISECT_START",
+)
 
 
 def _git_directory(path: Path) -> Path | None:

@@ -14,6 +14,7 @@ from reconciler.loop.triggers import Trigger
 from reconciler.model.address import Address
 from reconciler.model.plan import Plan
 from reconciler.model.report import Report
+from reconciler.standing import Standing
 
 
 class Condition(StrEnum):
@@ -99,19 +100,9 @@ Observer: TypeAlias = Callable[[Told], None]
 
 
 class ResourceStatus(NamedTuple):
-    """One resource: whether it is as declared, and, apart from that, how it is.
+    """One resource: how it stands, and why what differs is left so (`held`), or ""."""
 
-    `sync` is "in sync", "out of sync", "missing", "orphan" or "blocked"; `health` is that of a container, "" of others.
-    """
-
-    address: Address
-    name: str
-    sync: str
-    health: str
-    status: str
-    since: str
-    image: str
-    ports: tuple[str, ...]
+    standing: Standing
     held: str
     is_suspended: bool
 

@@ -127,6 +127,7 @@ class DesiredState(NamedTuple):
         prune: volumes that leave the spec are removed when the run is confirmed.
         warnings: what the spec's author should know although it is no error.
         files: the spec files that were read, as the user would name them.
+        reads: all else that was read and counts: env files, configs, secrets, what is watched; absolute paths.
     """
 
     project: str
@@ -134,6 +135,7 @@ class DesiredState(NamedTuple):
     prune: bool = False
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     def images(self) -> list[ImageResource]:
         return [resource for resource in self.resources.values() if isinstance(resource, ImageResource)]

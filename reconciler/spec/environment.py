@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.model.address import Kind
 from reconciler.model.forms import ENVIRONMENT
 from reconciler.model.values import Value
 from reconciler.spec.env_files import MAX_BYTES, parse_env_file
@@ -52,6 +53,17 @@ def merged_environment(scope: Scope, keys: Keys, table: Table) -> dict[str, Valu
         return None
     variables.update(declared)
     return variables
+
+
+def env_files(scope: Scope) -> list[str]:
+    """The files that the containers' `env_file` names, and `.env`, there or not."""
+    found = [absolute(scope.directory, ".env", scope.environment)]
+    for table in scope.tables(Kind.CONTAINER).values():
+        raw = table.get("env_file", [])
+        for entry in [raw] if isinstance(raw, str) else raw:
+            path = entry if isinstance(entry, str) else entry["path"]
+            found.append(absolute(scope.directory, path, scope.environment))
+    return found
 
 
 def _read(scope: Scope, keys: Keys, entry: Table) -> dict[str, str]:

@@ -7,6 +7,7 @@ from reconciler.model.desired import ContainerResource, DesiredState, NetworkRes
 from reconciler.spec.consistency import check_names, is_bearable, warnings
 from reconciler.spec.containers import Surroundings, resolve_container
 from reconciler.spec.dependencies import check_cycles, dependencies_of
+from reconciler.spec.environment import env_files
 from reconciler.spec.images import Images
 from reconciler.spec.naming import wrong_resource
 from reconciler.spec.places import check_addresses, check_ports
@@ -44,7 +45,8 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
     prune = settings.get("prune", False)
     cautions = (*warnings(containers, networks), *_about_rollouts(scope))
-    return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files)
+    reads = tuple(sorted({*env_files(scope)}))
+    return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files, reads)
 
 
 def _about_rollouts(scope: Scope) -> tuple[str, ...]:
