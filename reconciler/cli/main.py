@@ -145,6 +145,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from reconciler.cli import looking
 
         return {"status": looking.status, "logs": looking.logs, "restart": looking.restart}[name]
+    if name == "run":
+        from reconciler.cli import running
+
+        return running.run
     from reconciler.cli import changing
 
     return {"plan": changing.plan, "apply": changing.apply, "drift": changing.drift, "destroy": changing.destroy}[name]

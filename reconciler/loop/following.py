@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from reconciler.engine.interface import Engine, Events
-from reconciler.errors import EngineError
+from reconciler.errors import ReconcilerError
 from reconciler.loop.schedule import Random, Timing, back_off
 from reconciler.loop.triggers import FILTERS, EngineEvent, read_event
 
@@ -65,8 +65,10 @@ class Follower:
             try:
                 self._follow()
                 why = "the engine ended its stream of events"
-            except EngineError as error:
+            except ReconcilerError as error:
                 why = str(error)
+            except Exception as error:  # a thread that ends would leave nobody to follow
+                why = f"a bug in reconciler: {type(error).__name__}: {error}"
             if self._stop.is_set():
                 return
             # A stream that lasted was no failure, and its engine may be back at once.

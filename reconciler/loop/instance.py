@@ -59,6 +59,7 @@ class Outside(NamedTuple):
     Attributes:
         connect: a new client of the engine; nothing is opened before its first call.
         complain: told, for the log, what is no business of a project.
+        loaded: told each valid spec before anything of it is told to anyone.
         parallel: how many passes run at once.
         polls: files are looked at now and then, since their file system does not tell.
     """
@@ -69,6 +70,7 @@ class Outside(NamedTuple):
     environment: Mapping[str, str] = {}
     cache: Path | None = None
     locate: Callable[[DesiredState], Locate] | None = None
+    loaded: Callable[[DesiredState], None] = lambda desired: None  # noqa: ARG005
     clock: Clock = CLOCK
     random: Random = random.random
     parallel: int = 8
@@ -89,9 +91,13 @@ class Instance:
         self._lock = threading.RLock()
         self._engine = outside.connect()
         self._projects: dict[str, Project] = {}
+        #: by the name of a project in its spec, who keeps it
+        self._claims: dict[str, str] = {}
         self._slots = threading.BoundedSemaphore(outside.parallel)
         self._started = outside.clock.wall()
-        self._status = EngineStatus(False, "it was not reached yet", "", "", self._started, 0)
+        self._status = EngineStatus(
+            is_connected=False, text="it was not reached yet", name="", version="", since=self._started, reconnects=0
+        )
         self._follower = Follower(self._connect, self._happened, self._connected, self._lost, outside.random)
         self._watcher = Watcher(self._changed, outside.complain, polls=outside.polls)
 
@@ -194,12 +200,23 @@ class Instance:
             environment=outside.environment,
             cache=outside.cache,
             locate=outside.locate,
+            claim=self._claim,
+            loaded=outside.loaded,
         )
         passes = Passes(name, settings.source, around, outside.state.memory_of(name))
         project = Project(passes, around, self._slots)
         self._projects[name] = project
         self._watcher.watch(name, project.watched())
         project.start()
+
+    def _claim(self, name: str, project: str) -> str:
+        with self._lock:
+            holder = self._claims.get(project, name)
+            if holder not in self._projects:
+                holder = name
+            self._claims = {key: who for key, who in self._claims.items() if who != name}
+            self._claims.setdefault(project, holder)
+            return "" if holder == name else holder
 
     def _all(self) -> list[Project]:
         with self._lock:

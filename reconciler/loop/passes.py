@@ -59,6 +59,8 @@ class Surroundings(NamedTuple):
         keep: told the memory whenever it has changed.
         tell: told what happens, also from several threads.
         locate: where the spec declares a field.
+        claim: says that the one of a name keeps the project that its spec names; whoever else does, or "".
+        loaded: told each valid spec before it is used.
     """
 
     engine: Callable[[], Engine]
@@ -70,6 +72,8 @@ class Surroundings(NamedTuple):
     environment: Mapping[str, str] = {}
     cache: Path | None = None
     locate: Callable[[DesiredState], Locate] | None = None
+    claim: Callable[[str, str], str] = lambda name, project: ""  # noqa: ARG005
+    loaded: Callable[[DesiredState], None] = lambda desired: None  # noqa: ARG005
 
 
 class Passes:
@@ -145,6 +149,9 @@ class Passes:
         if desired is None:
             retry = now + SECOND_READING if doubt else None
             return Result(Ended(now, None, None, retry), Condition.INVALID, doubt or str(self.problem))
+        if other := around.claim(self.name, desired.project):
+            text = f"its spec is of project {desired.project}, as is that of {other}: each would undo the other's work"
+            return Result(Ended(now, None, None), Condition.INVALID, text)
         rules = around.rules()
         made = self._look(desired)
         looked_at = now
@@ -183,6 +190,7 @@ class Passes:
         self._doubted, self.problem = False, None
         self._commit = named.commit if named is not None else ""
         self.last_good = desired
+        self._around.loaded(desired)
         return desired, ""
 
     def _named(self, made: Pass) -> str:
@@ -254,6 +262,8 @@ class Passes:
         self._failures += 1
         rules, now = self._around.rules(), self._around.clock.now()
         timing = rules.timing
+        if condition is Condition.AWAY and self.seen is not None:
+            self._is_settling, self._statuses = True, None
         if condition is Condition.AWAY:  # whoever follows the events notices at once when it is back
             timing = timing._replace(retry_most=min(30.0, timing.retry_most))
         wait = back_off(self._failures, timing, rules.random)

@@ -139,7 +139,9 @@ def _is_covered(trigger: Trigger, ended: Ended, known: Known | None) -> bool:
         return looked or explained
     if trigger.cause in NEWS or trigger.cause is Cause.SETTINGS:
         return ended.read_at is not None and trigger.at < ended.read_at
-    return ended.read_at is not None and ended.looked_at is not None and trigger.at < ended.read_at
+    if trigger.cause is Cause.PERSON:  # who asks wants all of it done after asking
+        return False
+    return ended.looked_at is not None and trigger.at < ended.looked_at
 
 
 def _woken(state: State, now: float, timing: Timing) -> tuple[State, tuple[Command, ...]]:
