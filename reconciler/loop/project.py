@@ -75,32 +75,43 @@ class Project:
     # --- its thread --------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
-            triggers = self._await()
-            if triggers is None:
-                return
-            with self._slots:
-                self.sign_of_life()
-                result = self.passes.run(triggers, self._cancelled)
-            self._note(result)
-            with self._wake:
-                if not self._stopping:
-                    self._cancelled.clear()
-                self._state, _ = self._step(result.ended)
+        while not self._stopping:
+            if not self.turn():
+                self._rest()
 
-    def _await(self) -> tuple[Trigger, ...] | None:
-        """The triggers of the next pass, once it is due; None when there shall be none."""
+    def turn(self) -> bool:
+        """Run the pass that is due now; whether there was one."""
+        triggers = self._begin()
+        if triggers is None:
+            return False
+        with self._slots:
+            self.sign_of_life()
+            result = self.passes.run(triggers, self._cancelled)
+        self._note(result)
         with self._wake:
-            while not self._stopping:
-                self.sign_of_life()
-                now = self._around.clock.now()
-                self._state, commands = self._step(Woken())
-                for command in commands:
-                    if isinstance(command, Begin):
-                        return command.triggers
-                moment = schedule.due(self._state, self._around.rules().timing)
-                self._wake.wait(min(_SIGN_OF_LIFE, max(0.0, moment - now)) if moment is not None else _SIGN_OF_LIFE)
-            return None
+            if not self._stopping:
+                self._cancelled.clear()
+            self._state, _ = self._step(result.ended)
+        return True
+
+    def due(self) -> float | None:
+        """When the next pass begins, if nothing happens before."""
+        return schedule.due(self._state, self._around.rules().timing)
+
+    def _begin(self) -> tuple[Trigger, ...] | None:
+        with self._wake:
+            if self._stopping:
+                return None
+            self._state, commands = self._step(Woken())
+            return next((command.triggers for command in commands if isinstance(command, Begin)), None)
+
+    def _rest(self) -> None:
+        with self._wake:
+            self.sign_of_life()
+            moment = self.due()
+            wait = _SIGN_OF_LIFE if moment is None else moment - self._around.clock.now()
+            if not self._stopping and wait > 0:
+                self._wake.wait(min(_SIGN_OF_LIFE, wait))
 
     def look_after(self) -> None:
         """Called now and then by the instance while a pass runs: is there something newer that should interrupt it?"""
@@ -133,7 +144,7 @@ class Project:
         why = {item.address: item.text for item in held}
         with self._wake:
             running = self._state.running
-            due = schedule.due(self._state, self._around.rules().timing)
+            due = self.due()
         found = standings(made) if made is not None else []
         return ProjectStatus(
             name=self.name,

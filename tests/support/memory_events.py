@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -58,6 +58,14 @@ class Broadcast:
             made = Subscription(past, filters)
             self._subscribers.append(made)
             return made
+
+    def attach(self, told: Callable[[Json], None]) -> None:
+        """Have a function told everything as it happens, in the thread that does it."""
+        subscription = Subscription((), {})
+        subscription.tell = told  # type: ignore[method-assign]
+        with self._lock:
+            self.is_used = True
+            self._subscribers.append(subscription)
 
     def lose_everyone(self, *, forget: bool = False) -> None:
         """The engine goes: each stream ends, as if there were no more events; a new one remembers none."""
