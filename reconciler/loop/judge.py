@@ -143,6 +143,12 @@ def is_revision(change: Change, desired: DesiredState, memory: Memory) -> bool:
     return applied is not None and applied.declared != declaration_of(desired.resources[change.address])
 
 
+def _was_applied(change: Change, desired: DesiredState, memory: Memory) -> bool:
+    """Whether exactly this was applied before, so that doing it once more is a correction."""
+    applied = memory.applied.get(change.address)
+    return applied is not None and applied.declared == _declared(desired, change.address)
+
+
 def key_of(change: Change, desired: DesiredState, observed: ObservedState) -> str:
     """What exactly is tried: the declaration, the image it is made from, whether something serves meanwhile, the engine.
 
@@ -185,7 +191,7 @@ def learn(
             failures[change.address] = _failed(outcome, key, failures.get(change.address), rules, now)
         elif outcome.status is Status.DONE:
             failures.pop(change.address, None)
-            if not is_revision(change, before.desired, memory):
+            if _was_applied(change, before.desired, memory):
                 corrections[change.address] = _corrected(change, before.desired, corrections, rules.policy, now)
     differing = {change.address for change in after.plan.changes}
     applied = {key: value for key, value in memory.applied.items() if key in after.desired.resources}

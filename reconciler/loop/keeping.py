@@ -115,8 +115,8 @@ class StateDirectory:
     def _read_suspended(self) -> None:
         document = self._read(self.path / "suspended.json" if self.path is not None else None)
         try:
-            self._whole = {str(name) for name in document["whole"]} if document else set()
-            resources = document["resources"] if document else {}
+            self._whole = {str(name) for name in document["whole"]} if document is not None else set()
+            resources = document["resources"] if document is not None else {}
             self._addresses = {name: {parse_address(text) for text in found} for name, found in resources.items()}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             # Rather too much than too little: a person suspended something, and we do not know what.

@@ -5,8 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from reconciler.loop.judge import Policy, Rules
+from reconciler.loop.judge import Policy, Rules, Suspended
 from reconciler.loop.keeping import StateDirectory
+from reconciler.loop.memory import Memory
 from reconciler.loop.passes import Clock, Passes, Surroundings
 from reconciler.loop.project import Project
 from reconciler.loop.schedule import Timing
@@ -58,8 +59,8 @@ class Simulation:
             engine=lambda: self.engine,
             clock=Clock(self._now, lambda: 1_700_000_000.0 + self.time),
             rules=lambda: Rules(self.policy, self.timing, lambda: 0.5),
-            suspended=lambda project: self.state.suspended_in(project),
-            keep=lambda project, memory: self.state.remember(project, memory),
+            suspended=self._suspended_in,
+            keep=self._remember,
             tell=self.told.append,
             claim=self._claim,
         )
@@ -92,7 +93,7 @@ class Simulation:
         """Let time pass; how many passes began meanwhile."""
         until, passes = self.time + seconds, 0
         while True:
-            while any([project.turn() for project in self.projects.values()]):
+            while any(project.turn() for project in self.projects.values()):
                 passes += 1
                 assert passes < 5000, "it never comes to rest"
             moments = [moment for project in self.projects.values() if (moment := project.due()) is not None]
@@ -152,6 +153,12 @@ class Simulation:
             return
         for project in self.projects.values():
             project.post(Cause.EVENT, str(event), event)
+
+    def _suspended_in(self, project: str) -> Suspended:
+        return self.state.suspended_in(project)
+
+    def _remember(self, project: str, memory: Memory) -> None:
+        self.state.remember(project, memory)
 
     def _claim(self, name: str, project: str) -> str:
         holder = self.claims.setdefault(project, name)
