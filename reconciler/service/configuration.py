@@ -6,7 +6,7 @@ One table of options makes the model, the variables, the defaults and the refere
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -256,27 +256,31 @@ def _projects(
     problems: Problems,
 ) -> list[ProjectEntry]:
     policy = _policy(values)
-    found = _declared(document, directory, policy, environment, problems)
-    if root := values["root"]:
-        found += _under(Path(absolute(directory, root, environment)), policy, problems)
-    taken: dict[str, ProjectEntry] = {}
-    for entry in found:
-        if entry.name in taken:
-            message = f"two projects are called {entry.name!r}: {taken[entry.name].path} and {entry.path}"
-            problems.at(("project",), message, "give one of them another `name`")
-        taken[entry.name] = entry
+    found: dict[str, ProjectEntry] = {}
+
+    def add(entry: ProjectEntry, place: Keys) -> None:
+        if entry.name in found:
+            message = f"two projects are called {entry.name!r}: {found[entry.name].path} and {entry.path}"
+            problems.at(place, message, "give one of them another `name`")
+        found[entry.name] = entry
+
+    for place, entry in _declared(document, directory, policy, environment, problems):
+        add(entry, place)
+    for entry in (
+        _under(Path(absolute(directory, values["root"], environment)), policy, problems) if values["root"] else ()
+    ):
+        add(entry, ("root",))
     if not found and not problems:
         problems.add(Problem("", 0, 0, "", "there is no project", "add a [[project]] with a `path`, or give a PATH"))
     if len(found) > MAX_PROJECTS:
         problems.add(Problem("", 0, 0, "", f"{len(found)} projects; at most {MAX_PROJECTS} are kept", ""))
-    return found
+    return [*found.values()]
 
 
 def _declared(
     document: Mapping[str, Any], directory: str, policy: Policy, environment: Mapping[str, str], problems: Problems
-) -> list[ProjectEntry]:
+) -> Iterator[tuple[Keys, ProjectEntry]]:
     entries = document.get("project", [])
-    found = []
     for position, entry in enumerate(entries if isinstance(entries, list) else ()):
         place: Keys = ("project", position)
         if not isinstance(entry, dict) or problems.is_broken(place):
@@ -291,8 +295,7 @@ def _declared(
             problems.at((*place, "name"), wrong, "give it a `name`")
             continue
         apply, heal = entry.get("apply", policy.apply), entry.get("heal", policy.heal)
-        found.append(ProjectEntry(str(name), whole, policy._replace(apply=bool(apply), heal=bool(heal))))
-    return found
+        yield place, ProjectEntry(str(name), whole, policy._replace(apply=bool(apply), heal=bool(heal)))
 
 
 def _under(root: Path, policy: Policy, problems: Problems) -> list[ProjectEntry]:

@@ -140,7 +140,7 @@ def _has_ended(condition: Condition) -> bool:
 
 def _is_ready(snapshot: Snapshot) -> bool:
     """Every project was looked at, and the engine answered: what was declared is being kept."""
-    waiting = (Condition.STARTING, Condition.AWAY)
+    waiting = (Condition.STARTING, Condition.CHANGING, Condition.AWAY)
     return snapshot.engine.is_connected and all(item.condition not in waiting for item in snapshot.projects)
 
 
