@@ -15,7 +15,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, DesiredState, ImageResource
 from reconciler.model.observed import ObservedState
 from reconciler.model.ownership import Owner, owner_of
-from reconciler.model.plan import AUTHORED, Change, Plan, Reason, Verb
+from reconciler.model.plan import AUTHORED, Change, Plan, Reason, RemoveVolume, Verb
 from reconciler.model.report import Outcome, Report, Status
 from reconciler.model.values import digest
 from reconciler.reconcile import Pass
@@ -30,6 +30,7 @@ class Why(StrEnum):
     SUSPENDED = "suspended"
     NOT_APPLIED = "apply is off"
     NOT_HEALED = "heal is off"
+    UNCONFIRMED = "needs a person"
     FLAPPING = "flapping"
     FAILED = "failed for good"
     BACKING_OFF = "backing off"
@@ -114,6 +115,9 @@ def _reason_to_hold(
         return Held(address, Why.NOT_APPLIED, "new revisions are only shown: `apply` is off")
     if not is_new and not policy.heal:
         return Held(address, Why.NOT_HEALED, "drift is only reported: `heal` is off")
+    if any(isinstance(step.action, RemoveVolume) for step in change.steps):
+        text = "what is in it would be lost, and nobody is asked here: `reconciler apply` asks"
+        return Held(address, Why.UNCONFIRMED, text)
     corrections = memory.corrections.get(address)
     if corrections is not None and corrections.is_flapping and corrections.declared == _declared(made.desired, address):
         count = len(corrections.times)

@@ -88,6 +88,18 @@ def test_observing_changes_nothing(simulation: Simulation) -> None:
     assert simulation.condition() is Condition.OUT_OF_SYNC
 
 
+def test_a_volume_is_not_removed_where_nobody_is_asked(simulation: Simulation) -> None:
+    simulation.add(WEB + "[volume.data]\n")
+    simulation.advance(1)
+    spec = simulation.directory / "shop" / "spec.toml"
+    simulation.edit(WEB)
+    spec.write_text(spec.read_text().replace('name = "shop"', 'name = "shop"\nprune = true'))
+    simulation.advance(600)
+    assert "shop_data" in simulation.engine.volumes
+    assert why(simulation) == {Why.UNCONFIRMED}
+    assert simulation.condition() is Condition.OUT_OF_SYNC
+
+
 # --- suspended -----------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from tests.support.proxy import Proxy
 WEB = f'[container.web]\nimage = "busybox:latest"\n{LOOP}\n'
 
 
-class Manager:
+class Systemd:
     """Listens as systemd does."""
 
     def __init__(self, directory: Path) -> None:
@@ -53,10 +53,10 @@ class Running:
     def __init__(self, project: Project, *arguments: str, host: str = "", **environment: str) -> None:
         self.project = project
         self.log = project.root / "log"
-        self.manager = Manager(project.root)
+        self.systemd = Systemd(project.root)
         command = [cli_program(), "-H", host or project.host, "run", *arguments]
         variables = {
-            "NOTIFY_SOCKET": self.manager.path,
+            "NOTIFY_SOCKET": self.systemd.path,
             "WATCHDOG_USEC": "2000000",
             "STATE_DIRECTORY": str(project.root / "state"),
         }
@@ -79,7 +79,7 @@ class Running:
             time.sleep(0.02)
 
     def until_ready(self) -> None:
-        self.until(lambda: "READY=1" in self.manager.heard)
+        self.until(lambda: "READY=1" in self.systemd.heard)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -95,7 +95,7 @@ def running(project: Project, *arguments: str, host: str = "", **environment: st
         if made.process.poll() is None:
             made.process.kill()
             made.process.wait(10)
-        made.manager.close()
+        made.systemd.close()
 
 
 @pytest.fixture
@@ -131,10 +131,10 @@ def test_heal_edit_and_an_invalid_spec(
         service.until(lambda: not serves("db"))
         service.until(lambda: service.events()[-1] == "settled")
         assert service.end() == 0
-        assert service.manager.heard[-1].startswith("EXTEND_TIMEOUT_USEC")
-        assert "STOPPING=1" in service.manager.heard
-        assert "WATCHDOG=1" in service.manager.heard
-        assert any(said.startswith("STATUS=specs: settled") for said in service.manager.heard)
+        assert service.systemd.heard[-1].startswith("EXTEND_TIMEOUT_USEC")
+        assert "STOPPING=1" in service.systemd.heard
+        assert "WATCHDOG=1" in service.systemd.heard
+        assert any(said.startswith("STATUS=specs: settled") for said in service.systemd.heard)
     assert project.run("plan", "--detailed-exitcode", check=False).code == 0
 
 
@@ -163,8 +163,8 @@ def test_ready_only_once_the_engine_is_there(project: Project, serves: Callable[
     proxy = Proxy(project.root, project.host)
     proxy.cut()
     with running(project, "specs", host=proxy.address) as service:
-        service.until(lambda: any("waiting for the engine" in said for said in service.manager.heard))
-        assert "READY=1" not in service.manager.heard
+        service.until(lambda: any("waiting for the engine" in said for said in service.systemd.heard))
+        assert "READY=1" not in service.systemd.heard
         proxy.mend()
         service.until_ready()
         assert serves("web")
@@ -182,14 +182,14 @@ def test_a_configuration_that_is_loaded_anew(project: Project, serves: Callable[
         config.write_text("aply = true\n" + good)
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: "configuration refused" in service.events())
-        assert any(said.startswith("RELOADING=1\nMONOTONIC_USEC=") for said in service.manager.heard)
+        assert any(said.startswith("RELOADING=1\nMONOTONIC_USEC=") for said in service.systemd.heard)
         config.write_text("heal = false\n" + good)
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: "configuration loaded" in service.events())
         subprocess.run(["docker", "-H", project.host, "rm", "-f", serves("web")], check=True, capture_output=True)
         service.until(lambda: "held back" in service.events())
         assert not serves("web")
-        assert service.manager.heard.count("READY=1") == 3
+        assert service.systemd.heard.count("READY=1") == 3
         assert service.end() == 0
 
 
