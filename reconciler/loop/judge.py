@@ -89,12 +89,12 @@ class Judgement(NamedTuple):
         return any(change.verb is not Verb.BLOCKED for change in self.plan.changes)
 
 
-def judge(made: Pass, memory: Memory, policy: Policy, suspended: Suspended, now: float) -> Judgement:
+def judge(made: Pass, memory: Memory, rules: Rules, suspended: Suspended, now: float) -> Judgement:
     """Hold back what must not, or need not, be tried now."""
     held: dict[int, Held] = {}
     for position, change in enumerate(made.plan.changes):
         if change.verb is not Verb.BLOCKED:
-            reason = _reason_to_hold(change, made, memory, policy, suspended, now)
+            reason = _reason_to_hold(change, made, memory, rules, suspended, now)
             if reason is not None:
                 held[position] = reason
     changes = tuple(
@@ -105,9 +105,9 @@ def judge(made: Pass, memory: Memory, policy: Policy, suspended: Suspended, now:
 
 
 def _reason_to_hold(
-    change: Change, made: Pass, memory: Memory, policy: Policy, suspended: Suspended, now: float
+    change: Change, made: Pass, memory: Memory, rules: Rules, suspended: Suspended, now: float
 ) -> Held | None:
-    address = change.address
+    address, policy = change.address, rules.policy
     if suspended.covers(address):
         return Held(address, Why.SUSPENDED, "it is suspended")
     is_new = is_revision(change, made.desired, memory)
@@ -129,12 +129,13 @@ def _reason_to_hold(
     if failure.is_final:
         text = f"it failed, and would again until the spec, the image or the engine changes or it is resumed: {failure.message}"
         return Held(address, Why.FAILED, text)
-    # A clock that was set back must not make a wait of minutes one of days.
-    until = min(failure.next_at, now + Timing().retry_most)
-    if until <= now:
+    wait = failure.next_at - now
+    if wait <= 0 or wait > rules.timing.retry_most:  # more than we ever wait: the clock was set back
         return None
     times = "once" if failure.tries == 1 else f"{failure.tries} times"
-    return Held(address, Why.BACKING_OFF, f"it failed {times} and is tried again later: {failure.message}", until)
+    return Held(
+        address, Why.BACKING_OFF, f"it failed {times} and is tried again later: {failure.message}", failure.next_at
+    )
 
 
 def is_revision(change: Change, desired: DesiredState, memory: Memory) -> bool:

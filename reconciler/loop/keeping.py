@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ class StateDirectory:
         self.path = path
         self._complain = complain
         self._lock: int | None = None
-        self._whole: set[str] = set()
-        self._addresses: dict[str, set[Address]] = {}
+        # Replaced as wholes: they are read from other threads.
+        self._whole: frozenset[str] = frozenset()
+        self._addresses: dict[str, frozenset[Address]] = {}
+        self._changing = threading.Lock()
 
     def open(self) -> None:
         """Make it, and keep others out.
@@ -94,34 +97,36 @@ class StateDirectory:
 
     def suspended_in(self, project: str) -> Suspended:
         whole = bool({EVERYTHING, project} & self._whole)
-        return Suspended(whole, frozenset(self._addresses.get(project, ())))
+        return Suspended(whole, self._addresses.get(project, frozenset()))
 
     def suspend(self, project: str = EVERYTHING, address: Address | None = None) -> None:
         """From now on nothing of it is touched: of the whole instance, a project, or a resource."""
-        if address is None:
-            self._whole.add(project)
-        else:
-            self._addresses.setdefault(project, set()).add(address)
-        self._write_suspended()
+        with self._changing:
+            if address is None:
+                self._whole = self._whole | {project}
+            else:
+                self._addresses = {**self._addresses, project: self._addresses.get(project, frozenset()) | {address}}
+            self._write_suspended()
 
     def resume(self, project: str = EVERYTHING, address: Address | None = None) -> None:
         """The same level again; what is suspended at another one stays so."""
-        if address is None:
-            self._whole.discard(project)
-        else:
-            self._addresses.get(project, set()).discard(address)
-        self._write_suspended()
+        with self._changing:
+            if address is None:
+                self._whole = self._whole - {project}
+            else:
+                self._addresses = {**self._addresses, project: self._addresses.get(project, frozenset()) - {address}}
+            self._write_suspended()
 
     def _read_suspended(self) -> None:
         document = self._read(self.path / "suspended.json" if self.path is not None else None)
         try:
-            self._whole = {str(name) for name in document["whole"]} if document is not None else set()
+            self._whole = frozenset(map(str, document["whole"])) if document is not None else frozenset()
             resources = document["resources"] if document is not None else {}
-            self._addresses = {name: {parse_address(text) for text in found} for name, found in resources.items()}
+            self._addresses = {name: frozenset(map(parse_address, found)) for name, found in resources.items()}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             # Rather too much than too little: a person suspended something, and we do not know what.
             self._complain(f"what is suspended cannot be read, so everything is; `resume` goes on: {error!r}")
-            self._whole = {EVERYTHING}
+            self._whole = frozenset({EVERYTHING})
 
     def _write_suspended(self) -> None:
         resources = {name: sorted(map(str, found)) for name, found in self._addresses.items() if found}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from reconciler.apply.executor import Happening
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineUnavailableError, ReconcilerError, SpecError
-from reconciler.loop.judge import Judgement, Policy, Rules, Suspended, judge, learn, pairs
+from reconciler.loop.judge import Held, Judgement, Policy, Rules, Suspended, judge, learn, pairs
 from reconciler.loop.known import known_of
 from reconciler.loop.memory import Memory, revision_of
 from reconciler.loop.schedule import Ended, back_off
@@ -101,6 +101,7 @@ class Passes:
         self._commit = ""
         self._doubted = False
         self._failures = 0
+        self._unfinished = 0
         self._is_settling = False
         self._statuses: tuple[tuple[str, str], ...] | None = None
 
@@ -130,10 +131,9 @@ class Passes:
         else:
             self._failures = 0
         error_text = "" if told.plan is not None else result.text
-        held = self.judgement.held if self.judgement is not None and told.plan is not None else ()
         seconds = around.clock.now() - began
         ended = PassEnded(
-            self.name, pass_id, triggers, self.attempted, told.plan, told.report, held, error_text, seconds, at
+            self.name, pass_id, triggers, self.attempted, told.plan, told.report, told.held, error_text, seconds, at
         )
         around.tell(ended)
         return result
@@ -148,7 +148,8 @@ class Passes:
         desired, doubt = self._read()
         if desired is None:
             retry = now + SECOND_READING if doubt else None
-            return Result(Ended(now, None, None, retry), Condition.INVALID, doubt or str(self.problem))
+            waits = Condition.STARTING if doubt else Condition.INVALID
+            return Result(Ended(now, None, None, retry), waits, doubt or str(self.problem))
         if other := around.claim(self.name, desired.project):
             text = f"its spec is of project {desired.project}, as is that of {other}: each would undo the other's work"
             return Result(Ended(now, None, None), Condition.INVALID, text)
@@ -159,14 +160,17 @@ class Passes:
             return Result(Ended(now, None, None, now + SETTLING), Condition.CHANGING, "the engine is starting")
         self.attempted = self._named(made)
         wanted = self._to_apply(made, rules.policy)
-        self.judgement = judge(wanted, self.memory, rules.policy, around.suspended(self.name), around.clock.wall())
-        told.plan = self.judgement.plan
+        self.judgement = self._judge(wanted, rules)
+        told.plan, told.held = self.judgement.plan, self.judgement.held
         around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, self.judgement.held))
         after = wanted
         if self.judgement.acts:
             told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
         self._learn(wanted, told, after, made, rules)
-        retry = self._retry_at(doubt)
+        # With `apply` off it is the former revision that was healed, and the newer one that is shown.
+        self.seen = after if wanted is made else made
+        self.judgement = self._judge(after, rules)
+        retry = self._retry_at(doubt, rules)
         condition, text = self._condition(told.report, doubt)
         known = known_of(after.desired, after.observed)
         seen_at = None if told.report is not None and told.report.remaining is None else looked_at
@@ -202,9 +206,11 @@ class Passes:
         around = self._around
         request = Request(applied={key: value.settings for key, value in self.memory.applied.items() if value.settings})
         locate = around.locate(desired) if around.locate is not None else None
-        made = look(desired, around.engine(), request, locate, around.cache)
-        self.seen = made
-        return made
+        return look(desired, around.engine(), request, locate, around.cache)
+
+    def _judge(self, made: Pass, rules: Rules) -> Judgement:
+        around = self._around
+        return judge(made, self.memory, rules, around.suspended(self.name), around.clock.wall())
 
     def _has_settled(self, made: Pass) -> bool:
         """After the engine was away, only two looks that agree count: it starts what it had, and needs no help."""
@@ -220,9 +226,7 @@ class Passes:
         """With `apply` off, what is healed is the revision that was applied last, as far as it is known."""
         if policy.apply or self.applied is None or revision_of(self.applied) == revision_of(made.desired):
             return made
-        healing = self._look(self.applied)
-        self.seen = made
-        return healing
+        return self._look(self.applied)
 
     # --- acting ------------------------------------------------------------------------------------------------
 
@@ -269,23 +273,26 @@ class Passes:
         wait = back_off(self._failures, timing, rules.random)
         return Result(Ended(began, None, None, now + wait), condition, text)
 
-    def _retry_at(self, doubt: str) -> float | None:
+    def _retry_at(self, doubt: str, rules: Rules) -> float | None:
         clock = self._around.clock
         now, wall = clock.now(), clock.wall()
         moments = [now + SECOND_READING] if doubt else []
         waiting = [item.next_at for item in self.memory.failures.values() if not item.is_final]
         moments += [now + max(0.0, next_at - wall) for next_at in waiting]
+        # What is left though nothing holds it back: it had moved meanwhile, did not stick, or was not begun.
+        self._unfinished = self._unfinished + 1 if self.judgement is not None and self.judgement.acts else 0
+        if self._unfinished:
+            moments.append(now + back_off(self._unfinished, rules.timing, rules.random))
         return min(moments, default=None)
 
     def _condition(self, report: Report | None, doubt: str) -> tuple[Condition, str]:
         if self.problem is not None:
             return Condition.INVALID, str(self.problem)
         assert self.judgement is not None
-        plan: Plan | None = self.judgement.plan if report is None else report.remaining
-        if plan is None:
-            assert report is not None
+        assert self.seen is not None
+        if report is not None and report.remaining is None:
             return Condition.AWAY, report.unseen
-        if plan.is_settled and not self.judgement.held:
+        if self.seen.plan.is_settled:
             return Condition.SETTLED, doubt
         if self.memory.failures:
             return Condition.FAILING, "; ".join(
@@ -295,7 +302,8 @@ class Passes:
             return Condition.SUSPENDED, "it is suspended"
         held = {item.address: item.text for item in self.judgement.held}
         left = [
-            f"{change.address}: {held.get(change.address) or change.note or change.reason}" for change in plan.changes
+            f"{change.address}: {held.get(change.address) or change.note or change.reason}"
+            for change in self.seen.plan.changes
         ]
         return Condition.OUT_OF_SYNC, "; ".join(left)
 
@@ -304,4 +312,5 @@ class _Parts:
     """What a pass has come to so far."""
 
     plan: Plan | None = None
+    held: tuple[Held, ...] = ()
     report: Report | None = None

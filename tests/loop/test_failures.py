@@ -144,6 +144,39 @@ def test_a_broken_memory_is_left_aside(simulation: Simulation, content: str) -> 
     assert json.loads(file.read_text())["applied"]
 
 
+def test_a_clock_that_is_set_back_holds_nothing_up(simulation: Simulation) -> None:
+    refusing = Refusing(simulation)
+    project = simulation.add(WEB)
+    simulation.advance(30)
+    (address,) = project.passes.memory.failures
+    failure = project.passes.memory.failures[address]
+    far = failure._replace(next_at=failure.next_at + 86_400)
+    project.passes.memory = project.passes.memory._replace(failures={address: far})
+    refusing.error = None
+    project.post(Cause.PERSON)
+    simulation.advance(1)
+    assert simulation.condition() is Condition.SETTLED
+
+
+def test_what_moved_in_the_middle_is_finished_soon(simulation: Simulation) -> None:
+    """Its events came before the last look, and are covered by it; what is left is not forgotten all the same."""
+    simulation.add(WEB)
+    simulation.advance(1)
+    original = simulation.engine.create_container
+
+    def create(name: str, body: dict[str, object], platform: str) -> object:
+        made = original(name, body, platform)
+        simulation.engine.create_container = original
+        simulation.remove("shop-web-1")  # as it is about to be replaced
+        return made
+
+    simulation.engine.create_container = create
+    simulation.edit(WEB + 'environment = { A = "1" }\n')
+    simulation.advance(10)
+    assert simulation.condition() is Condition.SETTLED
+    assert simulation.names() == ["shop-web-1"]
+
+
 # --- flapping ------------------------------------------------------------------------------------------------------
 
 

@@ -49,6 +49,11 @@ def test_without_apply_a_new_revision_is_only_shown(simulation: Simulation) -> N
     simulation.advance(1)
     assert simulation.is_running("shop-web-1"), "drift is healed"
     assert "A=1" not in simulation.container("shop-web-1")["Config"]["Env"], "to what was applied"
+    status = simulation.projects["shop"].status()
+    assert status.condition is Condition.OUT_OF_SYNC, "the newer revision is still to be seen"
+    assert status.plan is not None
+    assert len(status.plan.changes) == 2
+    assert status.applied != status.attempted
     simulation.policy = Policy()
     simulation.projects["shop"].post(Cause.SETTINGS)
     simulation.advance(1)
