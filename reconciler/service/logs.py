@@ -13,7 +13,6 @@ import structlog
 from reconciler.model.desired import DesiredState
 from reconciler.planning.world import is_sensitive
 
-FORMATS = ("text", "json")
 _CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 #: shorter values are words that stand in any text
 _SHORTEST_SECRET = 6
