@@ -26,6 +26,7 @@ class Standing(NamedTuple):
     image: str
     ports: tuple[str, ...]
     name: str
+    is_job: bool = False
 
 
 def standings(made: Pass) -> list[Standing]:
@@ -65,7 +66,14 @@ def _line(made: Pass, address: Address, sync: str, container: ObservedContainer 
     name = getattr(resource, "name", "") or getattr(resource, "reference", "")
     if container is not None:
         return Standing(
-            address, sync, _health(container), container.since, container.image, container.published, container.name
+            address,
+            sync,
+            _health(container),
+            container.since,
+            container.image,
+            container.published,
+            container.name,
+            getattr(resource, "is_job", False),
         )
     if address.kind is Kind.IMAGE:
         image = made.observed.image_by_reference(name) if name else None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from threading import Event
 from typing import assert_never
 
+from reconciler.apply.delivery import deliver
 from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
 from reconciler.engine.interface import Engine, Progress
+from reconciler.engine.warnings import refuse_dropped
 from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
 from reconciler.model.desired import Condition
 from reconciler.model.plan import (
@@ -18,14 +22,19 @@ from reconciler.model.plan import (
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DeliverFiles,
     Disconnect,
+    OnContainer,
     PullImage,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
     TagImage,
@@ -36,10 +45,15 @@ from reconciler.model.plan import (
 from reconciler.model.structures import endpoint_body
 
 _POLL_SECONDS = 0.25
+_LAST_LINES, _LONGEST_LINE = 10, 500
 
 
 class StaleError(EngineError):
     """The object is no longer the one that was observed."""
+
+
+class _EndedError(EngineRefusedError):
+    """A container ended that was waited for."""
 
 
 class Performer:
@@ -74,6 +88,9 @@ class Performer:
                 engine.create_volume(encode_volume(action))
             case RemoveVolume(name):
                 engine.remove_volume(name)
+            case RemoveHolder(volume):
+                with suppress(NotFoundError):
+                    engine.remove_volume(volume)
             case RemoveNetwork(network):
                 engine.remove_network(self._id(network))
             case Connect(network, container, endpoint):
@@ -84,22 +101,17 @@ class Performer:
                 return self._perform_on_container(action)
         return ()
 
-    def _perform_on_container(
-        self,
-        action: CreateContainer
-        | StartContainer
-        | StopContainer
-        | UnpauseContainer
-        | RenameContainer
-        | RemoveContainer
-        | UpdateContainer
-        | WaitContainer,
-    ) -> tuple[str, ...]:
+    def _perform_on_container(self, action: OnContainer) -> tuple[str, ...]:
         engine = self._engine
         match action:
             case CreateContainer(name):
-                self._made[name], warnings = engine.create_container(name, encode_container(action), action.platform)
-                return warnings
+                return self._create(action, name)
+            case DeliverFiles(container, files):
+                deliver(engine, self._id(container), files)
+            case RestartContainer(container, timeout):
+                engine.restart_container(self._id(container), timeout)
+            case SignalContainer(container, signal):
+                engine.signal_container(self._id(container), signal)
             case StartContainer(container):
                 engine.start_container(self._id(container))
             case StopContainer(container, timeout):
@@ -108,15 +120,28 @@ class Performer:
                 engine.unpause_container(self._id(container))
             case RenameContainer(container, name):
                 engine.rename_container(self._id(container), name)
-            case RemoveContainer(container):
-                engine.remove_container(self._id(container))
+            case RemoveContainer(container, unused):
+                engine.remove_container(self._id(container), volumes=unused)
             case UpdateContainer(container, config):
-                return engine.update_container(self._id(container), encode_update(config))
+                return refuse_dropped(engine.update_container(self._id(container), encode_update(config)), config)
             case WaitContainer(container, condition, timeout):
                 self._wait(container, condition, timeout)
             case _:
                 assert_never(action)
         return ()
+
+    def _create(self, action: CreateContainer, name: str) -> tuple[str, ...]:
+        """Make it; one that the engine made other than it was asked to is taken away again."""
+        donors = {
+            option: Ref(ref.name, ref.id or self._made.get(ref.name, "")) for option, ref in action.donors.items()
+        }
+        body = encode_container(action._replace(donors=donors))
+        self._made[name], warnings = self._engine.create_container(name, body, action.platform)
+        try:
+            return refuse_dropped(warnings, action.config)
+        except EngineRefusedError:
+            self._engine.remove_container(self._made.pop(name))
+            raise
 
     def _id(self, target: Ref) -> str:
         """The id that was observed, or that of what this plan made under the name."""
@@ -150,9 +175,17 @@ class Performer:
             if not answers:
                 raise StaleError(f"{target.name} is gone")
             state = answers[0].get("State") or {}
-            if _reached(target.name, condition, state):
-                return
-            if time.monotonic() >= deadline:
+            try:
+                if _reached(target.name, condition, state):
+                    return
+            except _EndedError as error:
+                hint = (
+                    ""
+                    if (output := _last_lines(self._engine, container_id, state))
+                    else f"see `docker logs {target.name}`"
+                )
+                raise EngineRefusedError(f"{error}{output}", hint=hint) from None
+            if timeout and time.monotonic() >= deadline:
                 raise EngineRefusedError(
                     f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}"
                 )
@@ -165,10 +198,10 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
     status, code = state.get("Status"), state.get("ExitCode")
     if condition is Condition.COMPLETED:
         if status == "exited" and code != 0:
-            raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
+            raise _EndedError(f"{name} ended with exit code {code}")
         return status == "exited"
     if status in ("exited", "dead"):
-        raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
+        raise _EndedError(f"{name} ended with exit code {code}")
     if condition is Condition.STARTED:
         return status == "running"
     health = state.get("Health")
@@ -181,6 +214,32 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
     if status_text == "unhealthy":
         raise EngineRefusedError(f"{name} is unhealthy{_health_log(state)}")
     return status_text == "healthy"
+
+
+def _last_lines(engine: Engine, container_id: str, state: Mapping[str, object]) -> str:
+    """What a container wrote at last since it was started, on lines of its own: nobody else will look."""
+    written = {"stdout": b"", "stderr": b""}
+    since = _just_before(str(state.get("StartedAt") or ""))
+    try:
+        for stream, chunk in engine.container_logs(
+            container_id, follow=False, tail=str(_LAST_LINES), timestamps=False, since=since
+        ):
+            written[stream] += chunk
+    except EngineError:
+        return ""  # how it ended is known all the same
+    lines = b"".join(written.values()).decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
+    return "; it wrote at last:" + "".join(f"\n    {line[:_LONGEST_LINE]}" for line in lines) if lines else ""
+
+
+def _just_before(moment: str) -> str:
+    """A time of the engine as its log takes it, in seconds since 1970: one earlier.
+
+    A process may have written before the engine notes that it was started.
+    """
+    try:
+        return f"{datetime.fromisoformat(f'{moment[:19]}+00:00').timestamp() - 1:.0f}"
+    except ValueError:
+        return ""
 
 
 def _health_log(state: Mapping[str, object]) -> str:

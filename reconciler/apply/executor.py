@@ -17,6 +17,7 @@ from reconciler.apply.actions import Performer, StaleError
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
 from reconciler.model.address import Address, Kind
+from reconciler.model.describe import describe
 from reconciler.model.plan import (
     Action,
     BuildImage,
@@ -29,12 +30,12 @@ from reconciler.model.plan import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
     Verb,
     WaitContainer,
-    describe,
 )
 from reconciler.model.report import Outcome, Status
 
@@ -42,7 +43,7 @@ from reconciler.model.report import Outcome, Status
 #: on two cores four at once is the optimum that was measured, and more only delays the first.
 LIMITS = {"build": 2, "pull": 4, "container": 4, "rest": 8}
 _MAX_WORKERS = 24
-_HARMFUL = (StopContainer, RemoveContainer, RemoveNetwork, RemoveVolume, RemoveImage, Disconnect)
+_HARMFUL = (StopContainer, RestartContainer, RemoveContainer, RemoveNetwork, RemoveVolume, RemoveImage, Disconnect)
 
 
 class Happening(NamedTuple):

@@ -6,7 +6,8 @@ import json
 import sys
 from typing import Any
 
-from reconciler.model.plan import Change, Plan, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import Change, Plan
 from reconciler.model.report import Report
 from reconciler.model.values import to_json
 

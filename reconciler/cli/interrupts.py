@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reconciler.cli.streams import write_safely
+from reconciler.engine.children import end_all
 
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -23,6 +24,7 @@ def finish_on_signal() -> Iterator[threading.Event]:
         del frame
         if cancelled.is_set():
             # Threads wait for the engine and would keep the interpreter from ending.
+            end_all()
             write_safely(
                 (_SHOW_CURSOR if sys.stderr.isatty() else "")
                 + "stopped in the middle; the next `reconciler apply` finishes or undoes what was begun\n"

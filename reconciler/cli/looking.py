@@ -59,6 +59,7 @@ def _document(line: Standing) -> dict[str, Any]:
         "since": line.since,
         "image": line.image,
         "ports": list(line.ports),
+        "job": line.is_job,
     }
 
 
@@ -111,7 +112,7 @@ def _find(options: argparse.Namespace, engine: Engine) -> list[tuple[ObservedCon
         raise UsageError(str(error)) from None
     if wanted.kind is not Kind.CONTAINER:
         raise UsageError(f"{options.address} is not a container's address\n    hint: write one such as container.web")
-    project = load_spec(options).project
+    project = load_spec(options, builds=False).project
     found = []
     for container in observe(engine, project).containers:
         owner, address = owner_of(Kind.CONTAINER, container.labels, project)

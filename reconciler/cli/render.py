@@ -25,7 +25,7 @@ _WORDS = {
     Reason.DRIFTED: "it drifted from the spec",
     Reason.ORPHAN: "it has left the spec",
     Reason.IMAGE_CHANGED: "its image changed",
-    Reason.CONTENT_CHANGED: "what it is built from changed",
+    Reason.CONTENT_CHANGED: "what it is made from changed",
     Reason.DEPENDENCY: "what it depends on is made anew",
     Reason.REQUESTED: "it was asked for",
     Reason.INTERRUPTED: "an earlier run was cut off",
@@ -140,7 +140,10 @@ def _change_text(change: Change, painter: Painter, wording: Wording) -> str:
 
 
 def _forces(forces: str) -> str:
-    return "forces replacement" if forces in ("replace", "data") else ""
+    word, _, signal = forces.partition(":")
+    if word == "signal":
+        return f"sends {signal}"
+    return {"replace": "forces replacement", "data": "forces replacement", "restart": "restarts it"}.get(word, "")
 
 
 def outcome_line(outcome: Outcome, painter: Painter) -> str:

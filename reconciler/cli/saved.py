@@ -16,6 +16,7 @@ from reconciler import __version__
 from reconciler.cli.documents import plan_document
 from reconciler.errors import StalePlanError, UsageError
 from reconciler.model.address import parse_address
+from reconciler.model.contents import Content
 from reconciler.model.plan import Change, Plan
 from reconciler.model.values import digest
 from reconciler.planning.world import Request
@@ -149,7 +150,9 @@ def _digest(change: Change) -> str:
 
 
 def _plain(value: object) -> object:
-    """Named tuples as lists, so that a digest covers every part."""
+    """Named tuples as lists, so that a digest covers every part. A content has a hash beside it, which may be told."""
+    if isinstance(value, Content):
+        return value.key
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -41,9 +41,15 @@ def base_images(text: str, args: Mapping[str, str]) -> list[str]:
     return [image for image in images if image]
 
 
+def frontend(text: str) -> list[str]:
+    """The image that a `# syntax=` line names, which BuildKit then reads the file with."""
+    match = re.match(r"\s*#\s*syntax\s*=\s*(\S+)", text.lstrip("\ufeff"), re.IGNORECASE)
+    return [match[1]] if match else []
+
+
 def buildkit_features(text: str) -> list[str]:
     """What the file uses that the engine's classic builder does not know."""
-    found = ["a # syntax line"] if re.match(r"\s*#\s*syntax\s*=", text, re.IGNORECASE) else []
+    found = ["a # syntax line"] if frontend(text) else []
     lines = list(instructions(text))
     return found + [name for pattern, name in _FEATURES if any(pattern.match(line) for line in lines)]
 

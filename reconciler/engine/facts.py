@@ -47,6 +47,9 @@ def read_facts(answer: Json, spoken: tuple[int, int]) -> EngineFacts:
         logging_driver=str(answer.get("LoggingDriver") or "json-file"),
         default_runtime=str(answer.get("DefaultRuntime") or "runc"),
         swap_limit=bool(answer.get("SwapLimit", True)),
+        # Podman, whose builder is Buildah.
+        no_buildkit="this engine has no BuildKit" if "BuildahVersion" in answer else "",
+        keeps_indexes=["driver-type", "io.containerd.snapshotter.v1"] in (answer.get("DriverStatus") or ()),
     )
     if facts.os_type != "linux":
         raise EngineError(

@@ -18,7 +18,7 @@ WRITE_TIMEOUT = 120.0
 
 
 class Writes:
-    """POST and DELETE to one engine, spoken to in one version. Safe to use from several threads."""
+    """POST, PUT and DELETE to one engine, spoken to in one version. Safe to use from several threads."""
 
     def __init__(self, wire: Wire, version: Callable[[], str]) -> None:
         self._wire, self._version = wire, version
@@ -41,6 +41,10 @@ class Writes:
         """
         text = None if body is None else json.dumps(body).encode()
         return self._call("POST", doing, self._url(path, names, params), text, timeout)
+
+    def put(self, doing: str, path: str, *names: str, content: bytes, params: Mapping[str, str | int]) -> Any:
+        """PUT a tar; else as `post`."""
+        return self._call("PUT", doing, self._url(path, names, params), content, WRITE_TIMEOUT)
 
     def delete(self, doing: str, path: str, *names: str, params: Mapping[str, str | int] | None = None) -> Any:
         """As `post`."""

@@ -6,17 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.errors import ReconcilerError
+from reconciler.source.directory import DirectorySource
+from reconciler.source.interface import Reason, Revision
 
 
 class NotNowError(ReconcilerError):
     """Somebody is at work on the source; it is looked at again in a moment."""
-
-
-class Named(Protocol):
-    """A revision that has a name of its own, such as a commit."""
-
-    @property
-    def commit(self) -> str: ...
 
 
 class Source(Protocol):
@@ -28,8 +23,8 @@ class Source(Protocol):
     @property
     def directory(self) -> Path: ...
 
-    def take(self) -> Named | None:
-        """Put the newest accepted revision into `directory`; None when it has no name of its own.
+    def take(self) -> Revision | None:
+        """Put the newest accepted revision into `directory`; None when there is none, or it has no name of its own.
 
         Raises:
             NotNowError: it is being written to.
@@ -40,42 +35,14 @@ class Plain:
     """A directory or a file that people, or something else, write to; a git checkout is waited for while git is at work."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._source = DirectorySource(path)
 
     @property
     def directory(self) -> Path:
-        return self._path
+        return self._source.directory
 
-    def take(self) -> Named | None:
-        git = _git_directory(self._path)
-        at_work = next((name for name in _AT_WORK if git is not None and (git / name).exists()), "")
-        if at_work:
-            raise NotNowError(f"git is at work in {self._path} ({at_work} is there)")
-        return None
-
-
-_AT_WORK = (
-    "index.lock",
-    "MERGE_HEAD",
-    "rebase-merge",
-    "rebase-apply",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "BISECT_START",
-)
-
-
-def _git_directory(path: Path) -> Path | None:
-    """Git's directory of the checkout that a path is in; None where it is in none."""
-    whole = path.absolute()
-    for directory in (whole, *whole.parents):
-        found = directory / ".git"
-        if found.is_dir():
-            return found
-        if found.is_file():  # of a worktree or a submodule: a file that says where
-            try:
-                said = found.read_text("utf-8").partition("gitdir:")[2].strip()
-            except (OSError, UnicodeDecodeError):
-                return None
-            return directory / said if said else None
-    return None
+    def take(self) -> Revision | None:
+        refusal = self._source.fetch().refusal
+        if refusal is not None and refusal.reason is Reason.NOT_NOW:
+            raise NotNowError(str(refusal))
+        return self._source.take()

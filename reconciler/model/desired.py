@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address
+from reconciler.model.contents import Content, Use
 from reconciler.model.values import Config
 
 
@@ -25,10 +26,14 @@ class PullPolicy(StrEnum):
 
 
 class Dependency(NamedTuple):
-    """A container that must have reached a condition first; `address` names the whole, not an instance."""
+    """A container that must have reached a condition first; `address` names the whole, not an instance.
+
+    `restart`: whoever depends on it is restarted after it was made anew or started again.
+    """
 
     address: Address
     condition: Condition
+    restart: bool = False
 
 
 class Origin(NamedTuple):
@@ -38,21 +43,56 @@ class Origin(NamedTuple):
     keys: tuple[str, ...]
 
 
+class BuildSecret(NamedTuple):
+    """A secret that a build may read while it runs, under `id`; no trace of it is in the image."""
+
+    id: str
+    content: Content
+
+
+#: what a further context of a build begins with that is an image
+IMAGE_CONTEXT = "docker-image://"
+
+
 class Build(NamedTuple):
-    """How an image is built. `context` is an absolute directory, `dockerfile` a path inside it."""
+    """How an image is built; paths are absolute.
+
+    Attributes:
+        context: a directory.
+        dockerfile: a path inside it.
+        inline: the Dockerfile's text itself, in place of `dockerfile`.
+        contexts: further contexts by name: a directory, or `docker-image://NAME`.
+        extra_hosts, ulimits: canonical, as those of a container.
+        ssh: `default`, or ID=PATH of a key or of an agent's socket.
+        provenance, sbom: "" for none; else what `docker buildx build` takes.
+    """
 
     context: str
     dockerfile: str = "Dockerfile"
     target: str = ""
     args: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
-    platform: str = ""
+    platforms: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
+    inline: str = ""
+    contexts: Mapping[str, str] = {}
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    network: str = ""
+    shm_size: int = 0
+    extra_hosts: tuple[str, ...] = ()
+    ulimits: Mapping[str, str] = {}
+    privileged: bool = False
+    entitlements: tuple[str, ...] = ()
+    secrets: tuple[BuildSecret, ...] = ()
+    ssh: tuple[str, ...] = ()
+    provenance: str = ""
+    sbom: str = ""
 
 
 class ImageResource(NamedTuple):
-    """An image that is built (`build` is set; `reference` is its tag) or pulled.
+    """An image that is built (`build` is set; `reference` is its tag, `tags` are further ones) or pulled.
 
     `implied` marks an image that only a container names. `content` is the hash of all that the build reads; it is ""
     until the context has been read.
@@ -66,6 +106,7 @@ class ImageResource(NamedTuple):
     implied: bool = False
     content: str = ""
     origin: Origin = Origin("", ())
+    tags: tuple[str, ...] = ()
 
 
 class NetworkResource(NamedTuple):
@@ -101,6 +142,9 @@ class ContainerResource(NamedTuple):
         depends_on: what must be there first, the containers whose namespaces it shares included.
         needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
+        is_job: it is there to end well, once; a container that is no job is there to run.
+        contents: what it is given as files, and what it watches.
+        holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
     """
 
     address: Address
@@ -112,7 +156,10 @@ class ContainerResource(NamedTuple):
     needs: tuple[Address, ...] = ()
     platform: str = ""
     adopt: bool = False
+    is_job: bool = False
     origin: Origin = Origin("", ())
+    contents: tuple[Use, ...] = ()
+    holders: tuple[str, ...] = ()
 
 
 Resource: TypeAlias = ImageResource | NetworkResource | VolumeResource | ContainerResource
@@ -128,6 +175,7 @@ class DesiredState(NamedTuple):
         warnings: what the spec's author should know although it is no error.
         files: the spec files that were read, as the user would name them.
         reads: all else that was read and counts: env files, configs, secrets, what is watched; absolute paths.
+        secrets: the declared secrets, by name.
     """
 
     project: str
@@ -136,6 +184,7 @@ class DesiredState(NamedTuple):
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    secrets: Mapping[str, Content] = {}
 
     def images(self) -> list[ImageResource]:
         return [resource for resource in self.resources.values() if isinstance(resource, ImageResource)]

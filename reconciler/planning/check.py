@@ -9,29 +9,40 @@ from collections.abc import Iterator
 
 from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Kind
+from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedState
-from reconciler.model.ownership import IMAGE_PROJECT, PROJECT, Owner, owner_of
+from reconciler.model.ownership import CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
+    BuildImage,
     Change,
     Connect,
     CreateContainer,
+    DeliverFiles,
     Disconnect,
     Plan,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
+    TagImage,
     UnpauseContainer,
     UpdateContainer,
     Verb,
+    WaitContainer,
 )
 
 _ON_CONTAINERS = (
+    DeliverFiles,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
     UnpauseContainer,
@@ -65,6 +76,8 @@ def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: boo
             yield f"{change.address}: it is blocked and has steps all the same"
         yield from _ownership(planned.project, change, observed)
         yield from _made_before_stopped(change)
+        yield from _kept_until_done(change)
+        yield from _given_before_started(change)
         for action in _actions(change):
             if isinstance(action, RemoveVolume) and not may_lose_volumes and not _marked(action, observed):
                 yield f"{change.address}: volume {action.name} would be removed without being asked for"
@@ -114,10 +127,19 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
             volume = volumes.get(action.name)
             if volume is None or owner_of(Kind.VOLUME, volume.labels, project)[0] is not Owner.OURS:
                 yield f"{change.address}: volume {action.name} is not ours"
+        elif isinstance(action, RemoveHolder):
+            volume = volumes.get(action.volume)
+            if volume is None or volume.labels.get(HOLDER) != project:
+                yield f"{change.address}: volume {action.volume} was not made for files of ours"
         elif isinstance(action, RemoveImage):
             image = images.get(action.id)
             if image is None or image.labels.get(IMAGE_PROJECT) != project:
                 yield f"{change.address}: image {action.reference} is not a build of ours"
+        elif isinstance(action, TagImage | BuildImage):
+            for tag in action.tags if isinstance(action, BuildImage) else (action.reference,):
+                named = observed.image_by_reference(tag)
+                if named is not None and named.labels.get(IMAGE_PROJECT) != project:
+                    yield f"{change.address}: the tag {tag} is on an image that is not a build of ours"
 
 
 def _marked(action: RemoveVolume, observed: ObservedState) -> bool:
@@ -135,6 +157,32 @@ def _made_before_stopped(change: Change) -> Iterator[str]:
         stops = isinstance(step.action, StopContainer | RemoveContainer)
         if stops and not made and step.action.container.id in serving:  # type: ignore[union-attr]
             yield f"{change.address}: {step.action.container.name} would be stopped before its successor is made"  # type: ignore[union-attr]
+
+
+def _kept_until_done(change: Change) -> Iterator[str]:
+    """The container of a job goes after the run that takes its place has ended well, never before."""
+    promoted = {s.action.name for s in change.steps if isinstance(s.action, RenameContainer)}
+    kept = {s.action.container.id for s in change.steps if isinstance(s.action, RenameContainer)} - {""}
+    awaited = False
+    for step in reversed(change.steps):
+        action = step.action
+        if isinstance(action, WaitContainer):
+            awaited = awaited or (action.condition is Condition.COMPLETED and action.container.name in promoted)
+        elif awaited and isinstance(action, RemoveContainer) and action.container.id in kept:
+            yield f"{change.address}: {action.container.name} would be removed before the job in its place has ended"
+
+
+def _given_before_started(change: Change) -> Iterator[str]:
+    """A container that is made with files has them before it is started."""
+    waiting = False
+    for step in change.steps:
+        match step.action:
+            case CreateContainer(labels=labels, config=config):
+                waiting = CONTENTS in labels and bool(config.get("configs") or config.get("secrets"))
+            case DeliverFiles():
+                waiting = False
+            case StartContainer(container) if waiting:
+                yield f"{change.address}: {container.name} would be started before it has its files"
 
 
 def _names(planned: Plan, observed: ObservedState) -> Iterator[str]:

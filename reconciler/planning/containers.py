@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import PROJECT, Owner, owner_of, parse_fingerprint
-from reconciler.model.plan import WEIGHT, Change, CreateContainer, FieldChange, Reason, Ref, Step, Verb, WaitContainer
-from reconciler.model.rows import BY_NAME
+from reconciler.model.plan import (
+    WEIGHT,
+    Change,
+    CreateContainer,
+    FieldChange,
+    Reason,
+    Ref,
+    RestartContainer,
+    StartContainer,
+    Step,
+    Verb,
+    WaitContainer,
+)
 from reconciler.planning.compare import Comparison, compare, image_of
+from reconciler.planning.contents import files_of, in_place_steps, record
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
-    MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
+    grace_seconds,
     recover_steps,
+    ref,
     remove_steps,
     replace_steps,
     update_steps,
+    wait_for_end,
     wait_seconds,
 )
+from reconciler.planning.gates import missing_for_container
+from reconciler.planning.lifetime import has_failed
 from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.sharing import donor_refs
+from reconciler.planning.unnamed import carried_over
+from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
 _NEVER_SERVED = ("created", "dead")
-_SINCE = {"healthcheck.start_interval": (1, 44), "volumes.subpath": (1, 45)}
 
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
@@ -38,14 +53,17 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = _unsupported(world, resource)
+    forbidden = missing_for_container(resource, world.facts) or dropped(world.facts, Kind.CONTAINER, resource.config)
     comparison, recovery = _compare_objects(world, resource, objects)
     interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
+    difference = Difference.INTERRUPTED if interrupted else comparison.difference
+    if resource.is_job and has_failed(objects.current) and difference in (Difference.INTERRUPTED, Difference.IN_PLACE):
+        difference = Difference.UNDONE  # a predecessor beside it waits for a run that ends well
     situation = Situation(
         kind=Kind.CONTAINER,
         owner=owner,
         newer=any(parse_fingerprint(item.labels).is_newer for item in objects.all()),
-        difference=Difference.INTERRUPTED if interrupted else comparison.difference,
+        difference=difference,
         adopt=resource.adopt,
     )
     if resource.address in world.request.replace and situation.difference is not Difference.INTERRUPTED:
@@ -144,61 +162,29 @@ def _expand(
         return Change(resource.address, Verb.CREATE, Reason.ABSENT, (), tuple(steps))
     if verb in (Verb.REPLACE, Verb.ADOPT) or comparison.difference is Difference.REPLACEMENT:
         verb = Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
-        carried = _carried_over(world, resource, serving)
+        carried = carried_over(world, resource, serving)
         # What is left over goes first: a predecessor beside the current one has the name that this one will need.
         if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:
             steps = [*recovery, *remove_steps(serving), *create_steps(blueprint, carried)]
         else:
             beside = objects.predecessor is serving or objects.candidate is not None
-            stopped_by_us = beside and serving.status == "exited"
+            stopped_by_us = beside and serving.status == "exited" and not resource.is_job
             steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
     else:
         verb = Verb.UPDATE
         networks = _network_refs(world, resource)
         updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
+        first, last = in_place_steps(world, resource, serving, comparison.fields, grace_seconds(serving.config))
+        if any(isinstance(step.action, RestartContainer) for step in last):
+            updates = [step for step in updates if not isinstance(step.action, RestartContainer)]  # once is enough
+        updates = [*first, *updates, *last]
+        if resource.is_job and recovery and serving.status == "running" and serving is objects.current:
+            updates.append(wait_for_end(ref(serving)))
         # A current one that is not running yet is started before its predecessor goes.
         steps = [*updates, *recovery] if objects.current is not None else [*recovery, *updates]
-        starts = any(field.path == "state" for field in comparison.fields)
+        starts = any(field.forces in ("start", "restart") for field in comparison.fields)
         steps = [*blueprint.waits, *steps] if starts else steps
     return Change(resource.address, verb, weightiest(comparison.fields), comparison.fields, tuple(steps))
-
-
-def _carried_over(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, str]:
-    """The volumes nobody named that the successor takes over, by path: those of the image, and those still declared."""
-    image = world.images_by_id.get(serving.image_id)
-    if image is None or image.supplies is None:
-        return dict(serving.anonymous)
-    declared, supplied = resource.config.get("volumes"), image.supplies.get("volumes")
-    named = dict(declared) if isinstance(declared, Mapping) else {}
-    wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
-    tmpfs = resource.config.get("tmpfs")
-    covered = {*named, *(tmpfs if isinstance(tmpfs, Mapping) else ())}
-    wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in covered}
-    return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
-
-
-# --- what the engine cannot do ---------------------------------------------------------------------------------------
-
-
-def _unsupported(world: World, resource: ContainerResource) -> str:
-    """What the engine's API version would drop in silence, as a note; "" when it knows everything."""
-    version, config = world.facts.api_version, resource.config
-    needed = {name: BY_NAME[Kind.CONTAINER][name].since for name in config}
-    check, mounts = config.get("healthcheck"), config.get("volumes")
-    if isinstance(check, Mapping) and "start_interval" in check:
-        needed["healthcheck.start_interval"] = _SINCE["healthcheck.start_interval"]
-    if isinstance(mounts, Mapping) and any(isinstance(m, Mapping) and "subpath" in m for m in mounts.values()):
-        needed["volumes.subpath"] = _SINCE["volumes.subpath"]
-    if version < MULTIPLE_ENDPOINTS_SINCE:
-        endpoints = config.get("networks")
-        for network in resource.networks[1:]:
-            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
-            if isinstance(endpoint, Mapping) and "mac_address" in endpoint:
-                # A connect ignores it; only the network that a container is made with takes it.
-                name = f"a mac_address on {network}, which is not the network with the highest priority,"
-                needed[name] = MULTIPLE_ENDPOINTS_SINCE
-    missing = [f"{name} needs API {since[0]}.{since[1]}" for name, since in needed.items() if since > version]
-    return f"{', '.join(missing)}; this engine speaks {world.facts.api_text}" if missing else ""
 
 
 # --- what it is made with ------------------------------------------------------------------------------------------
@@ -212,7 +198,9 @@ def _blueprint(world: World, resource: ContainerResource) -> Blueprint:
         world.facts,
         donors=donor_refs(world, resource),
         networks=_network_refs(world, resource),
-        waits=[wait for item in resource.depends_on for wait in _waits(world, item)],
+        waits=tuple(Step(wait) for item in resource.depends_on for wait in _waits(world, item)),
+        files=files_of(world, resource),
+        record=record(world, resource),
     )
 
 
@@ -240,7 +228,10 @@ def _waits(world: World, dependency: Dependency) -> list[WaitContainer]:
     waits = []
     for instance in world.instances.get(dependency.address, ()):
         current = serving(world, instance)
-        changes = instance.address in world.changes
+        change = world.changes.get(instance.address)
+        if change is not None and instance.is_job and any(isinstance(s.action, StartContainer) for s in change.steps):
+            continue  # that change ends with the job, and comes first
+        changes = change is not None
         if current is not None and not changes and _holds(current, dependency.condition):
             continue
         known = current is not None and not world.will_change(instance.address)

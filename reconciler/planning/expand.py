@@ -3,25 +3,32 @@
 Replacement is stop-first through names: the candidate is made as `NAME.next`, so that the engine has accepted all of
 it before anything is stopped; the current one is stopped and becomes `NAME.prev`; the candidate gets the name and is
 started; then the predecessor goes. When a step fails, those before it are taken back and the predecessor serves
-again. When we are killed, the names say how far it came.
+again. When we are killed, the names say how far it came. A job takes the same way; its predecessor, which serves
+nobody, goes when the new run has ended well, and is not started again when it did not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
-from reconciler.model.ownership import owner_labels
+from reconciler.model.ownership import CONTENTS, owner_labels
 from reconciler.model.plan import (
     Action,
     Connect,
     CreateContainer,
+    DeliverFiles,
     Disconnect,
     FieldChange,
+    File,
+    Reason,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
@@ -52,44 +59,38 @@ def declared_options(resource: ContainerResource) -> Config:
     return {**resource.config, "container_name": resource.name}
 
 
-class Blueprint:
+class Blueprint(NamedTuple):
     """All that is needed to make one container: what the resource says, and what the world adds to it."""
 
-    def __init__(
-        self,
-        resource: ContainerResource,
-        project: str,
-        reference: str,
-        facts: EngineFacts,
-        *,
-        donors: Mapping[str, Ref],
-        networks: Mapping[str, Ref],
-        waits: Iterable[WaitContainer] = (),
-    ) -> None:
-        self.resource = resource
-        self.project = project
-        self.reference = reference
-        self.facts = facts
-        self.donors = donors
-        self.networks = networks
-        self.waits = [Step(wait) for wait in waits]
+    resource: ContainerResource
+    project: str
+    reference: str
+    facts: EngineFacts
+    donors: Mapping[str, Ref]
+    networks: Mapping[str, Ref]
+    waits: tuple[Step, ...] = ()
+    files: tuple[File, ...] = ()
+    record: str = ""
 
     def make(self, name: str, anonymous: Mapping[str, str]) -> list[Step]:
         """Create it under a name, and attach what could not be attached at creation."""
         resource = self.resource
         at_once = resource.networks if self.facts.api_version >= MULTIPLE_ENDPOINTS_SINCE else resource.networks[:1]
         config = {key: value for key, value in resource.config.items() if key not in self.donors}
+        labels = owner_labels(self.project, resource.address, declared_options(resource))
         create = CreateContainer(
             name=name,
             image=self.reference,
             config=config,
-            labels=owner_labels(self.project, resource.address, declared_options(resource)),
+            labels={**labels, CONTENTS: self.record} if self.record else labels,
             networks=at_once,
             donors=self.donors,
             anonymous=anonymous,
             platform=resource.platform,
+            holders=resource.holders,
         )
-        steps = [Step(create, undo=(RemoveContainer(Ref(name)),))]
+        steps = [Step(create, undo=(RemoveContainer(Ref(name), unused=True),))]
+        steps += [Step(DeliverFiles(Ref(name), self.files))] if self.files else []
         endpoints = resource.config.get("networks")
         for network in resource.networks[len(at_once) :]:
             endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
@@ -100,7 +101,17 @@ class Blueprint:
 def create_steps(blueprint: Blueprint, anonymous: Mapping[str, str]) -> list[Step]:
     """Create and start; `anonymous` as for a replacement."""
     name = blueprint.resource.name
-    return [*blueprint.waits, *blueprint.make(name, anonymous), Step(StartContainer(Ref(name)), commits=True)]
+    return [*blueprint.waits, *blueprint.make(name, anonymous), *start_steps(blueprint.resource, Ref(name))]
+
+
+def start_steps(resource: ContainerResource, target: Ref, undo: tuple[Action, ...] = ()) -> list[Step]:
+    """Start it; of a job, wait for its end too. From the start on nothing is taken back."""
+    start = Step(StartContainer(target), undo, commits=True)
+    return [start, wait_for_end(target)] if resource.is_job else [start]
+
+
+def wait_for_end(job: Ref) -> Step:
+    return Step(WaitContainer(job, Condition.COMPLETED, wait_seconds(None, Condition.COMPLETED)))
 
 
 def replace_steps(
@@ -122,17 +133,22 @@ def replace_steps(
         *blueprint.waits,
         *make,
         *_retire_steps(current, name + PREVIOUS),
-        *promote_steps(Ref(candidate), name),
+        *promote_steps(blueprint.resource, Ref(candidate)),
         Step(RemoveContainer(Ref(name + PREVIOUS, current.id))),
+        *_remove_holders(current),
     ]
 
 
 def _bring_back(resource: ContainerResource, predecessor: ObservedContainer) -> tuple[Action, ...]:
-    """Make a predecessor what it was. Its restart policy was set to `no` when it was stopped."""
+    """Make a predecessor what it was. Its restart policy was set to `no` when it was stopped.
+
+    A job is not started: whether it had ended well before nobody knows any more, so that the next plan decides.
+    """
     target = ref(predecessor)
     policy = resource.config.get("restart") or "no"
     rename = (RenameContainer(target, resource.name),) if predecessor.name != resource.name else ()
-    return *rename, UpdateContainer(target, {"restart": policy}), StartContainer(target)
+    start = () if resource.is_job else (StartContainer(target),)
+    return *rename, UpdateContainer(target, {"restart": policy}), *start
 
 
 def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
@@ -151,12 +167,12 @@ def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
     return steps
 
 
-def promote_steps(candidate: Ref, name: str) -> list[Step]:
+def promote_steps(resource: ContainerResource, candidate: Ref) -> list[Step]:
     """Give a candidate its name and start it. From there on nothing is taken back."""
-    promoted = Ref(name, candidate.id)
+    promoted = Ref(resource.name, candidate.id)
     return [
-        Step(RenameContainer(candidate, name), undo=(RenameContainer(promoted, candidate.name),)),
-        Step(StartContainer(promoted), undo=(StopContainer(promoted),), commits=True),
+        Step(RenameContainer(candidate, resource.name), undo=(RenameContainer(promoted, candidate.name),)),
+        *start_steps(resource, promoted, undo=(StopContainer(promoted),)),
     ]
 
 
@@ -167,11 +183,11 @@ def recover_steps(
     promoted, aside = candidate.name == resource.name, Ref(resource.name + NEXT, candidate.id)
     first = [Step(UnpauseContainer(ref(candidate)))] if candidate.status == "paused" else []
     first += [Step(RenameContainer(ref(candidate), aside.name))] if promoted else []
-    rename, start = promote_steps(aside if promoted else ref(candidate), resource.name)
+    rename, *start = promote_steps(resource, aside if promoted else ref(candidate))
     if predecessor is None:
-        return [*first, rename, start]
+        return [*first, rename, *start]
     rename = rename._replace(undo=(*rename.undo, *_bring_back(resource, predecessor)))
-    return [*first, rename, start, *remove_steps(predecessor)]
+    return [*first, rename, *start, *remove_steps(predecessor)]
 
 
 def remove_steps(container: ObservedContainer) -> list[Step]:
@@ -180,13 +196,18 @@ def remove_steps(container: ObservedContainer) -> list[Step]:
         steps.append(Step(UnpauseContainer(ref(container))))
     if container.status in _HELD_UP:
         steps.append(Step(StopContainer(ref(container), grace_seconds(container.config))))
-    return [*steps, Step(RemoveContainer(ref(container)))]
+    return [*steps, Step(RemoveContainer(ref(container))), *_remove_holders(container)]
+
+
+def _remove_holders(container: ObservedContainer) -> list[Step]:
+    """Nobody else has what is in them."""
+    return [Step(RemoveHolder(volume)) for volume in container.holders]
 
 
 def update_steps(
     resource: ContainerResource,
     current: ObservedContainer,
-    fields: Iterable[FieldChange],
+    fields: Sequence[FieldChange],
     expected: Config,
     observed: Config,
     networks: Mapping[str, Ref],
@@ -195,15 +216,20 @@ def update_steps(
     target = ref(current)
     options = {field.path.partition(".")[0] for field in fields}
     steps = _endpoint_steps(target, current, expected, observed, networks) if "networks" in options else []
-    settings = {field.path for field in fields if field.forces == "update"}
+    settings = {field.path.partition(".")[0] for field in fields if field.forces == "update"}
     if settings & {"mem_limit", "memswap_limit"}:
         settings |= {"mem_limit", "memswap_limit"}  # the engine judges one by what it holds of the other
     if settings:
         steps.append(Step(UpdateContainer(target, {name: expected.get(name) for name in sorted(settings)})))
     if current.name != resource.name:
         steps.append(Step(RenameContainer(target, resource.name)))
-    if "state" in options:
-        steps.append(Step(UnpauseContainer(target) if current.status == "paused" else StartContainer(target)))
+    if "state" in options and current.status == "paused":
+        steps.append(Step(UnpauseContainer(target)))
+        steps += [wait_for_end(target)] if resource.is_job else []
+    elif "state" in options:
+        steps += [step._replace(commits=False) for step in start_steps(resource, target)]
+    elif any(field.forces == "restart" and field.reason is Reason.DEPENDENCY for field in fields):
+        steps.append(Step(RestartContainer(target, grace_seconds(current.config))))
     return steps
 
 
@@ -222,9 +248,9 @@ def _endpoint_steps(
 
 
 def wait_seconds(config: Config | None, condition: Condition) -> float:
-    """How long a condition may take: what the health check needs to fail for good, or half an hour to complete."""
+    """How long a condition may take: what the health check needs to fail for good. Work takes as long as it takes: 0."""
     if condition is Condition.COMPLETED:
-        return 1800.0
+        return 0.0
     return decides_within(_mapping((config or {}).get("healthcheck")))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.builders import hindrance
 from reconciler.model.desired import ImageResource, PullPolicy
 from reconciler.model.observed import ObservedContainer, ObservedImage, normal_reference
 from reconciler.model.ownership import IMAGE_ADDRESS, IMAGE_CONTENT, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
+    WEIGHT,
     BuildImage,
     Change,
     FieldChange,
@@ -18,7 +20,7 @@ from reconciler.model.plan import (
     TagImage,
     Verb,
 )
-from reconciler.planning.decide import Difference, Situation, decide
+from reconciler.planning.decide import Difference, Row, Situation, decide
 from reconciler.planning.world import World, fingerprint_objects
 
 _BUILD_TAG = "reconciler-"
@@ -38,7 +40,8 @@ def plan_image(world: World, resource: ImageResource) -> Change | None:
     change = _plan_build(world, resource) if resource.build is not None else _plan_pull(world, resource)
     if change is None:
         return None
-    return change._replace(relies_on=fingerprint_objects([world.image(resource.reference)]))
+    names = (resource.reference, *resource.tags)
+    return change._replace(relies_on=fingerprint_objects([world.image(name) for name in names]))
 
 
 # --- pulled --------------------------------------------------------------------------------------------------------
@@ -66,6 +69,7 @@ def _plan_pull(world: World, resource: ImageResource) -> Change | None:
 
 
 def _plan_build(world: World, resource: ImageResource) -> Change | None:
+    assert resource.build is not None
     image = world.image(resource.reference)
     if not world.request.build:
         if image is not None:
@@ -78,11 +82,13 @@ def _plan_build(world: World, resource: ImageResource) -> Change | None:
     if resource.address in world.request.replace and owner is Owner.OURS:
         difference = Difference.REPLACEMENT
     row = decide(Situation(Kind.IMAGE, owner=owner, difference=difference))
+    taken = _taken(world, resource)
+    if row.verb is Verb.BLOCKED or taken:
+        reference, refusal = taken or (resource.reference, row)
+        note = f"{reference}: {refusal.because}; choose another tag, or remove that one with `docker rmi {reference}`"
+        return Change(resource.address, Verb.BLOCKED, refusal.reason or Reason.NAME_TAKEN, note=note)
     if row.verb is None:
-        return None
-    if row.verb is Verb.BLOCKED:
-        note = f"{resource.reference}: {row.because}; choose another tag, or remove that one with `docker rmi {resource.reference}`"
-        return Change(resource.address, Verb.BLOCKED, row.reason or Reason.NAME_TAKEN, note=note)
+        return _plan_tags(world, resource, image) if image is not None else None
     fields: tuple[FieldChange, ...] = ()
     if row.verb is Verb.REPLACE and content != resource.content:
         shown = (content[:12], resource.content[:12])
@@ -90,7 +96,11 @@ def _plan_build(world: World, resource: ImageResource) -> Change | None:
             FieldChange("build.content", content, resource.content, Reason.CONTENT_CHANGED, "build", shown=shown),
         )
     reason = row.reason or (Reason.CONTENT_CHANGED if fields else Reason.REQUESTED)
-    return Change(resource.address, row.verb, reason, fields, (_build_step(world, resource),))
+    steps = _build_steps(world, resource)
+    wrong = hindrance(resource.build, world.facts) if any(isinstance(step.action, BuildImage) for step in steps) else ""
+    if wrong:
+        return Change(resource.address, Verb.BLOCKED, reason, fields, note=wrong)
+    return Change(resource.address, row.verb, reason, fields, steps)
 
 
 def _owner(world: World, resource: ImageResource, image: ObservedImage | None) -> Owner | None:
@@ -99,18 +109,55 @@ def _owner(world: World, resource: ImageResource, image: ObservedImage | None) -
     return None if image is None else owner_of(Kind.IMAGE, image.labels, world.desired.project)[0]
 
 
-def _build_step(world: World, resource: ImageResource) -> Step:
+def _taken(world: World, resource: ImageResource) -> tuple[str, Row] | None:
+    """The further tag that is on an image which is not ours to take it from, and the row that says so."""
+    for tag in resource.tags:
+        row = decide(Situation(Kind.IMAGE, owner=_owner(world, resource, world.image(tag))))
+        if row.verb is Verb.BLOCKED:
+            return tag, row
+    return None
+
+
+def _plan_tags(world: World, resource: ImageResource, image: ObservedImage) -> Change | None:
+    """The image is right; further tags may be missing, or on an earlier build."""
+    moved = [tag for tag in resource.tags if world.image(tag) is not image]
+    steps = _tag_steps(world, resource, image)
+    if not moved and not steps:
+        return None
+    fields = []
+    for tag in moved:
+        before = world.image(tag)
+        have = before.id if before is not None else None
+        shown = (have[7:19] if have else "(none)", image.id[7:19])
+        # Where the repository has no tag of this content, the spec did not name it when this was built.
+        is_new = world.image(build_tag(tag, resource.content)) is not image
+        reason = Reason.SPEC_CHANGED if is_new else Reason.DRIFTED
+        fields.append(FieldChange(f"build.tags.{tag}", have, image.id, reason, "tag", shown=shown))
+    reason = min((field.reason for field in fields), key=WEIGHT.__getitem__, default=Reason.DRIFTED)
+    return Change(resource.address, Verb.UPDATE, reason, tuple(fields), steps)
+
+
+def _tag_steps(world: World, resource: ImageResource, image: ObservedImage) -> tuple[Step, ...]:
+    return tuple(Step(TagImage(image.id, tag)) for tag in _all_tags(resource) if world.image(tag) is not image)
+
+
+def _all_tags(resource: ImageResource) -> tuple[str, ...]:
+    """Those of the spec, and in each of their repositories the one that names the content."""
+    given = (resource.reference, *resource.tags)
+    return tuple(dict.fromkeys([*given, *(build_tag(tag, resource.content) for tag in given)]))
+
+
+def _build_steps(world: World, resource: ImageResource) -> tuple[Step, ...]:
     assert resource.build is not None
-    own_tag = build_tag(resource.reference, resource.content)
-    earlier = world.images.get(own_tag)
+    earlier = world.images.get(build_tag(resource.reference, resource.content))
     if earlier is not None and resource.address not in world.request.replace:
-        return Step(TagImage(earlier.id, resource.reference))
+        return _tag_steps(world, resource, earlier)
     labels = {
         IMAGE_PROJECT: world.desired.project,
         IMAGE_ADDRESS: str(resource.address),
         IMAGE_CONTENT: resource.content,
     }
-    return Step(BuildImage((resource.reference, own_tag), resource.build, resource.content, labels))
+    return (Step(BuildImage(_all_tags(resource), resource.build, resource.content, labels)),)
 
 
 # --- no longer wanted ----------------------------------------------------------------------------------------------
@@ -182,7 +229,7 @@ def _removable_tags(world: World, image: ObservedImage) -> list[str]:
     """Ours, and the one that the spec gave it in the same repository; a tag that somebody added keeps the image."""
     own = _own_tags(image)
     repositories = {tag.rpartition(":")[0] for tag in own}
-    wanted = {normal_reference(item.reference) for item in world.desired.images()}
+    wanted = {normal_reference(tag) for item in world.desired.images() for tag in (item.reference, *item.tags)}
     given = [
         tag for tag in image.tags if tag not in own and tag.rpartition(":")[0] in repositories and tag not in wanted
     ]

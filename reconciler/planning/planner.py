@@ -16,7 +16,7 @@ from reconciler.model.observed import (
     ObservedState,
     ObservedVolume,
 )
-from reconciler.model.ownership import PRUNE, Owner, parse_fingerprint
+from reconciler.model.ownership import HOLDER, PRUNE, Owner, parse_fingerprint
 from reconciler.model.plan import (
     AUTHORED,
     Change,
@@ -24,11 +24,13 @@ from reconciler.model.plan import (
     Plan,
     Reason,
     Ref,
+    RemoveHolder,
     RemoveNetwork,
     RemoveVolume,
     Step,
     Verb,
 )
+from reconciler.planning import unnamed
 from reconciler.planning.containers import plan_container, weightiest
 from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
@@ -52,6 +54,7 @@ def plan(
         _note_change(world, plan_network(world, network))
     for volume in desired.volumes():
         _note_change(world, plan_volume(world, volume))
+    world.warnings += unnamed.warnings(world)
     for container in _donors_first(world):
         _note_change(world, plan_container(world, container))
     declared, removals = list(world.changes.values()), _removals(world)
@@ -140,7 +143,17 @@ def _removals(world: World) -> list[Change]:
         change = _remove(world, network.address, former) if former else None
         if change is not None:
             changes.append(change)
-    return changes
+    return [*changes, *_stray_holders(world)]
+
+
+def _stray_holders(world: World) -> Iterable[Change]:
+    """Volumes for files of a container that is gone: a run was cut off between the two removals."""
+    for volume in sorted(world.observed.volumes):
+        if volume.labels.get(HOLDER) == world.desired.project and not volume.users:
+            steps, relies_on = (Step(RemoveHolder(volume.name)),), fingerprint_objects([volume])
+            yield Change(
+                Address(Kind.VOLUME, volume.name), Verb.REMOVE, Reason.INTERRUPTED, (), steps, relies_on=relies_on
+            )
 
 
 def _remove(world: World, address: Address, objects: list[Object]) -> Change | None:

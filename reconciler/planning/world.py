@@ -54,7 +54,7 @@ EVERYTHING = Request()
 class World:
     """Both sides with their indexes. `changes` grows while the planner goes through the kinds in order."""
 
-    def __init__(self, desired: DesiredState, observed: ObservedState, request: Request) -> None:
+    def __init__(self, desired: DesiredState, observed: ObservedState, request: Request = EVERYTHING) -> None:
         self.desired = desired
         self.observed = observed
         self.request = request
@@ -150,7 +150,12 @@ def fingerprint_objects(objects: Iterable[Object | None]) -> str:
     seen: list[object] = []
     for item in objects:
         if isinstance(item, ObservedContainer):
-            seen.append([item.id, item.name, item.status, item.image_id, item.config, dict(item.network_ids)])
+            seen.append(
+                [
+                    *(item.id, item.name, item.status, item.image_id, item.config),
+                    *(dict(item.network_ids), dict(item.contents.hashes)),
+                ]
+            )
         elif isinstance(item, ObservedNetwork):
             seen.append([item.id, item.config, [list(member) for member in item.members]])
         elif isinstance(item, ObservedVolume):

@@ -14,7 +14,7 @@ from reconciler.model.rows import TABLE
 from reconciler.spec.long_forms import ROLLOUT
 from reconciler.spec.problems import MAX_PROBLEMS, Problems
 from reconciler.spec.shapes import BY_FORM, STEERING
-from reconciler.spec.toml_types import Table, needed, option, table, table_of
+from reconciler.spec.toml_types import TEXTS, Table, needed, option, table, table_of
 from reconciler.spec.wording import Finding, word
 
 
@@ -48,6 +48,7 @@ PROJECT = table(
     prune=option(
         bool, "Remove volumes that left the spec, and what is in them, when the run is confirmed.", example=True
     ),
+    profiles=option(TEXTS, "The active profiles, beside those of RECONCILER_PROFILES.", ["debug"]),
     rollout=_ROLLOUT,
 )
 MODELS: dict[Kind, type[Table]] = {
@@ -56,6 +57,12 @@ MODELS: dict[Kind, type[Table]] = {
     Kind.NETWORK: table("Network", **_fields(Kind.NETWORK), adopt=_ADOPT),
     Kind.VOLUME: table("Volume", **_fields(Kind.VOLUME), adopt=_ADOPT),
 }
+CONTENT = table(
+    "Content",
+    file=option(str, "A file, relative to the spec; at most 1 MiB.", "./motd"),
+    environment=option(str, "A variable of your environment, or of .env.", "MOTD"),
+    content=option(str, "The content itself.", "Welcome.\n"),
+)
 SPEC = table(
     "Spec",
     project=option(PROJECT, "What holds for the whole project.", {"name": "shop"}),
@@ -63,6 +70,8 @@ SPEC = table(
     container=option(table_of(MODELS[Kind.CONTAINER]), "Containers, by name.", {"cache": {"image": "redis"}}),
     network=option(table_of(MODELS[Kind.NETWORK]), "Networks, by name.", {"backend": {"internal": True}}),
     volume=option(table_of(MODELS[Kind.VOLUME]), "Volumes, by name.", {"pages": {}}),
+    config=option(table_of(CONTENT), "Contents of files, by name.", {"motd": {"content": "Welcome."}}),
+    secret=option(table_of(CONTENT), "Contents that are never shown, by name.", {"key": {"file": "./key"}}),
 )
 
 

@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
-from pathlib import Path
-from typing import Any
-
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import Build, ImageResource, Origin, PullPolicy
-from reconciler.model.forms import MAP
+from reconciler.model.desired import ImageResource, Origin, PullPolicy
 from reconciler.model.observed import normal_reference
-from reconciler.spec.environment import declare_variables
+from reconciler.spec.builds import resolve_build, resolve_tags
+from reconciler.spec.contents import Contents
 from reconciler.spec.keys import Keys
 from reconciler.spec.naming import wrong_reference
-from reconciler.spec.paths import absolute, is_inside, kind_of
-from reconciler.spec.scope import REFUSED, Scope, Table
+from reconciler.spec.scope import Scope, Table
 
 _STRICTEST = (PullPolicy.NEVER, PullPolicy.MISSING, PullPolicy.ALWAYS)
-_REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/")
 
 
 class Images:
     """The images of a project, by address, and how containers find them."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, contents: Contents) -> None:
         self.scope = scope
         self.resources: dict[Address, ImageResource] = {}
         self._by_reference: dict[str, Address] = {}
         for name, table in scope.tables(Kind.IMAGE).items():
-            image = _declared(scope, name, table)
+            image = _declared(scope, contents, name, table)
             if image is not None:
                 self._add(image)
 
     def _add(self, image: ImageResource) -> None:
-        reference = normal_reference(image.reference)
-        other = self._by_reference.setdefault(reference, image.address)
-        if other != image.address:
-            keys = (Kind.IMAGE.value, image.address.name)
-            self.scope.problems.at(
-                keys, f"image.{other.name} is called {image.reference!r} too", "give one of them another tag"
-            )
-            return
+        for tag in (image.reference, *image.tags):
+            other = self._by_reference.setdefault(normal_reference(tag), image.address)
+            if other != image.address:
+                keys = (Kind.IMAGE.value, image.address.name)
+                self.scope.problems.at(
+                    keys, f"image.{other.name} is called {tag!r} too", "give one of them another tag"
+                )
+                return
         self.resources[image.address] = image
 
     def of_container(self, name: str, table: Table) -> Address | None:
@@ -63,6 +56,22 @@ class Images:
         if self._is_misspelt(reference, keys):
             return None
         return self._implied(name, table, reference)
+
+    def of_mount(self, keys: Keys, source: str) -> Address | None:
+        """The address of an image that is mounted, which is added when nothing declares it; None after a complaint."""
+        if source in self.scope.tables(Kind.IMAGE):
+            return Address(Kind.IMAGE, source)
+        wrong = wrong_reference(source)
+        if wrong:
+            self.scope.problems.at(keys, wrong)
+        if wrong or self._is_misspelt(source, keys):
+            return None
+        return self._by_reference.get(normal_reference(source)) or self._implied(str(keys[1]), {}, source)
+
+    def reference(self, address: Address) -> str:
+        """What the engine calls an image."""
+        image = self.resources.get(address)
+        return address.name if image is None else image.reference
 
     def _refuse_pull_policy(self, name: str, table: Table, image: str) -> None:
         if "pull_policy" in table:
@@ -105,7 +114,7 @@ def pull_policy(text: str) -> PullPolicy:
     return PullPolicy.MISSING if text == "if_not_present" else PullPolicy(text)
 
 
-def _declared(scope: Scope, name: str, table: Table) -> ImageResource | None:
+def _declared(scope: Scope, contents: Contents, name: str, table: Table) -> ImageResource | None:
     keys: Keys = (Kind.IMAGE.value, name)
     address, origin, platform = Address(Kind.IMAGE, name), scope.origin(Kind.IMAGE, name), table.get("platform", "")
     if ("build" in table) == ("reference" in table):
@@ -137,56 +146,6 @@ def _declared(scope: Scope, name: str, table: Table) -> ImageResource | None:
     if wrong:
         scope.problems.at((*keys, "tag") if "tag" in table else keys, wrong, 'give it a tag: tag = "name:version"')
         return None
-    build = _build(scope, (*keys, "build"), table["build"], platform)
-    return None if build is None else ImageResource(address, tag, build, platform=platform, origin=origin)
-
-
-def _build(scope: Scope, keys: Keys, raw: Any, platform: str) -> Build | None:
-    table: dict[str, Any] = {"context": raw} if isinstance(raw, str) else raw
-    context = _context(scope, keys, table["context"])
-    if context is None:
-        return None
-    dockerfile = table.get("dockerfile", "Dockerfile")
-    wrong = _wrong_dockerfile(context, dockerfile)
-    if wrong:
-        scope.problems.at((*keys, "dockerfile") if "dockerfile" in table else keys, *wrong)
-    args = declare_variables(scope, (*keys, "args"), table.get("args", {}))
-    labels = scope.declare((*keys, "labels"), MAP, table.get("labels", {}))
-    if args is None or labels is REFUSED or wrong:
-        return None
-    scope.check_labels((*keys, "labels"), labels)
-    return Build(
-        context,
-        posixpath.normpath(dockerfile),
-        table.get("target", ""),
-        args,
-        labels,
-        table.get("platform", platform),
-        table.get("no_cache", False),
-        table.get("pull", False),
-    )
-
-
-def _context(scope: Scope, keys: Keys, raw: str) -> str | None:
-    place = (*keys, "context")
-    if _REMOTE.match(raw):
-        scope.problems.at(place, f"{raw!r} is not a directory", "clone it, and name the directory")
-        return None
-    context = absolute(scope.directory, raw, scope.environment)
-    if kind_of(context) != "directory":
-        shown = Path(scope.shown, raw)
-        scope.problems.at(place, f"there is no directory {shown}", "it is relative to the file it stands in")
-        return None
-    return context
-
-
-def _wrong_dockerfile(context: str, dockerfile: str) -> tuple[str, str] | None:
-    """(message, hint) unless a Dockerfile is a file inside its context: whatever it is would be sent to the engine."""
-    if not is_inside(context, dockerfile):
-        return (
-            f"the Dockerfile {dockerfile!r} is not inside the build context",
-            "write the path of a file in the context",
-        )
-    if kind_of(f"{context}/{dockerfile}") != "file":
-        return f"there is no file {dockerfile!r} in the build context", 'name it: dockerfile = "path"'
-    return None
+    build = resolve_build(scope, contents, (*keys, "build"), table["build"], platform)
+    tags = resolve_tags(scope, (*keys, "build"), table["build"], tag)
+    return None if build is None else ImageResource(address, tag, build, platform=platform, origin=origin, tags=tags)

@@ -18,8 +18,9 @@ MAX_RESOURCES = 1000
 MAX_EXPANDED = 4 * 1024 * 1024
 
 # Control characters break terminals and engines; bidirectional marks make a text read as what it is not.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_KINDS = frozenset(kind.value for kind in Kind)
+_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: tables of tables by name
+_SECTIONS = frozenset({*(kind.value for kind in Kind), "config", "secret"})
 
 
 class _Expander:
@@ -81,7 +82,7 @@ def merge(sources: list[Source], lookup: Lookup, problems: Problems) -> Document
     count = 0
     for source in sources:
         for section, table in source.document.items():
-            if section not in _KINDS or not isinstance(table, dict):
+            if section not in _SECTIONS or not isinstance(table, dict):
                 if _claim((section,), source, problems):
                     merged[section] = expander.value(source, (section,), table)
                 continue

@@ -18,11 +18,11 @@ class UnreadableError(Exception):
         self.hint = hint
 
 
-def read_text(name: str, limit: int) -> str:
-    """The text of a regular file of at most `limit` bytes.
+def read_bytes(name: str, limit: int) -> bytes:
+    """What is in a regular file of at most `limit` bytes.
 
     Raises:
-        UnreadableError: it is something else, is larger, is not UTF-8, or cannot be read.
+        UnreadableError: it is something else, is larger, or cannot be read.
     """
     try:
         # A pipe would keep us waiting for a writer.
@@ -36,6 +36,16 @@ def read_text(name: str, limit: int) -> str:
         ) from error
     if len(content) > limit:
         raise UnreadableError(f"is larger than {limit >> 10} KiB", "split it into several files")
+    return content
+
+
+def read_text(name: str, limit: int) -> str:
+    """The text of a regular file of at most `limit` bytes.
+
+    Raises:
+        UnreadableError: it is something else, is larger, is not UTF-8, or cannot be read.
+    """
+    content = read_bytes(name, limit)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -6,7 +6,9 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, DesiredState, NetworkResource, Resource
 from reconciler.spec.consistency import check_names, is_bearable, warnings
 from reconciler.spec.containers import Surroundings, resolve_container
+from reconciler.spec.contents import Contents
 from reconciler.spec.dependencies import check_cycles, dependencies_of
+from reconciler.spec.deploy import lower, not_carried_out
 from reconciler.spec.environment import env_files
 from reconciler.spec.images import Images
 from reconciler.spec.naming import wrong_resource
@@ -26,6 +28,7 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
             wrong = wrong_resource(name)
             if wrong:
                 scope.problems.at((kind.value, name), wrong)
+    scope = lower(scope)
     settings = scope.document.get("project", {})
     check_rollout(scope, ("project", "rollout"), settings.get("rollout", {}))
     adopt = settings.get("adopt", False)
@@ -33,7 +36,8 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     declared = scope.tables(Kind.CONTAINER)
     dependencies = {name: dependencies_of(scope, name, table) for name, table in declared.items()}
     check_cycles(scope, dependencies)
-    around = Surroundings(Images(scope), networks, volumes, dependencies, adopt)
+    contents = Contents(scope)
+    around = Surroundings(Images(scope, contents), networks, volumes, dependencies, adopt, contents)
     containers: list[ContainerResource] = []
     for name in declared if is_bearable(scope) else ():
         containers += resolve_container(scope, name, around)
@@ -44,9 +48,14 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     check_addresses(scope, containers)
     found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
     prune = settings.get("prune", False)
-    cautions = (*warnings(containers, networks), *_about_rollouts(scope))
-    reads = tuple(sorted({*env_files(scope)}))
-    return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files, reads)
+    cautions = (
+        *warnings(containers, networks),
+        *_about_rollouts(scope),
+        *not_carried_out(scope),
+        *contents.warnings,
+    )
+    reads = tuple(sorted({*contents.reads, *env_files(scope)}))
+    return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files, reads, contents.secrets)
 
 
 def _about_rollouts(scope: Scope) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from reconciler.spec.documents import SPEC
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
-_SECTIONS = ("image", "container", "network", "volume")
+_SECTIONS = ("image", "container", "network", "volume", "config", "secret")
 # Where TOML has a number or a boolean, a text may stand that holds a reference to a variable.
 _REFERENCE = {"type": "string", "pattern": r"\$", "description": "A reference to a variable, such as ${NAME}."}
 

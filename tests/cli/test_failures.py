@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import LOOP
 from tests.cli.console import Console
+from tests.support.builders import BUILDX, CLASSIC, need_buildx
 from tests.support.golden import golden
 
 FAILURES = Path(__file__).parent / "failures"
@@ -299,6 +300,25 @@ def test_dockerfile(name: str, dockerfile: str, console: Console) -> None:
     console.project.write("site/Dockerfile", dockerfile)
     console.project.write("image.toml", '[image.site]\nbuild = "./site"\n')
     check(name, console, "reconciler apply --target image.site")
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"), [("dockerfile-mount-classic", CLASSIC), ("dockerfile-run-buildx", BUILDX)]
+)
+def test_dockerfile_with_a_mount(name: str, environment: dict[str, str], console: Console) -> None:
+    need_buildx()
+    steps = "RUN --mount=type=cache,target=/c echo preparing >&2; exit 3"
+    console.project.write("site/Dockerfile", f"FROM busybox:latest\n{steps}\n")
+    console.project.write("image.toml", '[image.site]\nbuild = "./site"\n')
+    check(name, console, "reconciler apply --target image.site", **environment)
+
+
+def test_options_of_buildkit_without_buildx(console: Console) -> None:
+    console.project.write("site/Dockerfile", "FROM busybox:latest\n")
+    console.project.write(
+        "image.toml", '[image.site]\nbuild = { context = "./site", ssh = ["default"], sbom = true }\n'
+    )
+    check("build-needs-buildx", console, "reconciler apply --target image.site")
 
 
 def test_names_cannot_steer_a_terminal(console: Console) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.support.builders import need_buildx
 from tests.support.engine import Project, images_of, remove_network, remove_project
 
 ROOT = Path(__file__).parents[2] / "examples"
@@ -51,6 +52,8 @@ def example(
 ) -> Iterator[Example]:
     made = Example(request.param, tmp_path, engine_host)
     others = request.param.name == "alongside-others"
+    if request.param.name == "build-with-secrets":
+        need_buildx()
     if others:
         docker_api.create_network(made.environment["EDGE_NETWORK"])
         loop = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]

@@ -241,7 +241,7 @@ def test_what_changes_the_digest(make: Make, tmp_path: Path) -> None:
     assert is_new(build._replace(args={"a": "1"}))
     assert is_new(build._replace(labels={"a": "1"}))
     assert is_new(build._replace(target="x"))
-    assert is_new(build._replace(platform="linux/arm64"))
+    assert is_new(build._replace(platforms=("linux/arm64",)))
     assert is_new(build._replace(dockerfile="Other"))
     both = {"a": "1", "b": "2"}
     assert context.digest(build._replace(args=both), None) == context.digest(

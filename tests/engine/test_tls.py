@@ -1,5 +1,7 @@
 """TLS to an engine: who it is, and who we are."""
 
+import os
+import secrets
 import shutil
 import socket
 import ssl
@@ -13,6 +15,8 @@ import pytest
 
 from reconciler.engine.connect import connect
 from reconciler.errors import EngineUnavailableError, UsageError
+from reconciler.model.desired import Build
+from tests.support.builders import BUILDX, need_buildx
 from tests.support.fake_daemon import FakeDaemon, Reply
 
 ID = "cd" * 32
@@ -79,6 +83,47 @@ def test_both_sides_are_known(port: int, certificates: Path) -> None:
     assert engine.facts().id == "FAKE"
     engine.start_container(ID)
     engine.close()
+
+
+def _serve_both_ways(listener: socket.socket, context: ssl.SSLContext, path: str) -> None:
+    """A way through TLS for what is no request and answer."""
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while chunk := source.recv(65536):
+                target.sendall(chunk)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+    with suppress(OSError):
+        while True:
+            plain, _ = listener.accept()
+            inner = socket.socket(socket.AF_UNIX)
+            inner.connect(path)
+            secured = context.wrap_socket(plain, server_side=True)
+            for pair in ((secured, inner), (inner, secured)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+
+def test_buildx_goes_the_same_way(certificates: Path, engine_host: str, tmp_path: Path) -> None:
+    need_buildx()
+    assert engine_host.startswith("unix://"), "this test stands in front of a socket"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    context.load_verify_locations(certificates / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    (tmp_path / "Dockerfile").write_text("FROM busybox:latest\nRUN --mount=type=cache,target=/c true\n")
+    tag, environment = f"tls-{secrets.token_hex(4)}:1", {**os.environ, **BUILDX}
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        words = (listener, context, engine_host.removeprefix("unix://"))
+        threading.Thread(target=_serve_both_ways, args=words, daemon=True).start()
+        environment |= {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates)}
+        engine = connect(f"tcp://localhost:{listener.getsockname()[1]}", environment)
+        engine.build_image(Build(str(tmp_path)), [tag], {}, lambda line: None)
+        assert engine.inspect_image(tag)["RepoTags"] == [tag]
+        engine.remove_image(tag)
+        engine.close()
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_an_engine_under_another_name(port: int, certificates: Path) -> None:

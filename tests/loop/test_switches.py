@@ -234,6 +234,7 @@ def test_a_checkout_in_the_middle_of_something_is_waited_for(simulation: Simulat
     git = simulation.directory / "shop" / ".git"
     simulation.add(WEB)
     git.mkdir()
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
     simulation.advance(1)
     (git / name).touch()
     simulation.edit(WEB + DB)
@@ -248,6 +249,7 @@ def test_a_worktree_has_its_git_elsewhere(simulation: Simulation, tmp_path: Path
     simulation.add(WEB)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    (elsewhere / "HEAD").write_text("ref: refs/heads/main\n")
     (simulation.directory / "shop" / ".git").write_text(f"gitdir: {elsewhere}\n")
     (elsewhere / "index.lock").touch()
     simulation.advance(10)

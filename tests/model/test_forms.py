@@ -37,7 +37,7 @@ MEANINGS: list[tuple[str, Any, Any]] = [
     ("labels", ["a=b", "c"], {"a": "b", "c": ""}),
     ("sysctls", {"net.core.somaxconn": 1024}, {"net.core.somaxconn": "1024"}),
     ("ulimits", {"nofile": 10, "nproc": {"soft": 1, "hard": 2}, "core": "-1"}, {"nofile": "10:10", "nproc": "1:2", "core": "-1:-1"}),
-    ("devices", ["/dev/a", "/dev/b:/dev/c", "/dev/d:/dev/e:mr", "/dev/f:r"], {"/dev/a": "/dev/a:mrw", "/dev/c": "/dev/b:mrw", "/dev/e": "/dev/d:mr", "/dev/f": "/dev/f:r"}),
+    ("devices", ["/dev/a", "/dev/b:/dev/c", "/dev/d:/dev/e:mr", "/dev/f:r"], {"/dev/a": "/dev/a:rwm", "/dev/c": "/dev/b:rwm", "/dev/e": "/dev/d:rm", "/dev/f": "/dev/f:r"}),
     ("tmpfs", ["/run:size=1m,mode=1777", "/x/"], {"/run": "mode=1777,size=1m", "/x": ""}), ("tmpfs", "/run", {"/run": ""}),
     ("logging", {"driver": "local", "options": {"max-size": "1m"}}, {"driver": "local", "options": {"max-size": "1m"}}),
     ("logging", {}, {}), ("group_add", [1000, "video", "video"], ("1000", "video")), ("dns_search", "a.test", ("a.test",)),

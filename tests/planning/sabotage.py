@@ -7,8 +7,9 @@ from random import Random
 from typing import TypeAlias
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedState
-from reconciler.model.ownership import IMAGE_PROJECT, Owner, owner_of
+from reconciler.model.ownership import CONTENTS, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
     Change,
@@ -17,15 +18,19 @@ from reconciler.model.plan import (
     Reason,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
+    TagImage,
     UpdateContainer,
     Verb,
+    WaitContainer,
 )
 
 Sabotage: TypeAlias = Callable[[Plan, ObservedState, Random], Plan | None]
@@ -54,6 +59,7 @@ def steal_a_container(planned: Plan, observed: ObservedState, random: Random) ->
     target = Ref(victim.name, victim.id)
     actions: list[Action] = [
         StopContainer(target),
+        RestartContainer(target),
         RemoveContainer(target),
         StartContainer(target),
         UpdateContainer(target, {"restart": "no"}),
@@ -108,6 +114,15 @@ def remove_a_foreign_image(planned: Plan, observed: ObservedState, random: Rando
     return _with(planned, _remove(Kind.IMAGE, Step(RemoveImage(reference, image.id))))
 
 
+def take_a_tag(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """A build of ours goes under a name that somebody gave to another image."""
+    images = [item for item in observed.images if item.tags and item.labels.get(IMAGE_PROJECT) != planned.project]
+    if not images:
+        return None
+    step = Step(TagImage(f"sha256:{'0' * 64}", random.choice(images).tags[0]))
+    return _with(planned, Change(Address(Kind.IMAGE, "spoilt"), Verb.UPDATE, Reason.DRIFTED, steps=(step,)))
+
+
 def swap_the_order(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
     """A change goes before one that it comes after."""
     firsts: dict[Address, int] = {}
@@ -131,6 +146,28 @@ def stop_before_create(planned: Plan, observed: ObservedState, random: Random) -
             changes[position] = change._replace(steps=(stops[0], *rest))
             return planned._replace(changes=tuple(changes))
     return None
+
+
+def forget_a_job_before_it_has_ended(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """The container of the run before goes, with its log, while the new run may still fail."""
+    for position, change in enumerate(planned.changes):
+        moved = {step.action.container.id for step in change.steps if isinstance(step.action, RenameContainer)}
+        waits = [s for s in change.steps if isinstance(s.action, WaitContainer)]
+        ends = [
+            s for s in waits if s.action.condition is Condition.COMPLETED and "StartContainer" in _before(change, s)
+        ]  # type: ignore[union-attr]
+        removals = [s for s in change.steps if isinstance(s.action, RemoveContainer) and s.action.container.id in moved]
+        if ends and removals and change.steps.index(removals[-1]) > change.steps.index(ends[-1]):
+            rest = [step for step in change.steps if step is not removals[-1]]
+            rest.insert(rest.index(ends[-1]), removals[-1])
+            changes = list(planned.changes)
+            changes[position] = change._replace(steps=tuple(rest))
+            return planned._replace(changes=tuple(changes))
+    return None
+
+
+def _before(change: Change, step: Step) -> set[str]:
+    return {type(other.action).__name__ for other in change.steps[: change.steps.index(step)]}
 
 
 def make_onto_a_taken_name(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
@@ -162,6 +199,17 @@ def act_though_blocked(planned: Plan, observed: ObservedState, random: Random) -
     return _with(planned, Change(address, Verb.BLOCKED, Reason.NAME_TAKEN, steps=(step,)))
 
 
+def start_without_files(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    made = CreateContainer("shop-spoilt-1", "busybox", {"secrets": {"/key": {"source": "key"}}}, {CONTENTS: "1:{}"})
+    steps = (Step(made), Step(StartContainer(Ref("shop-spoilt-1"))))
+    return _with(planned, Change(Address(Kind.CONTAINER, "spoilt"), Verb.CREATE, Reason.ABSENT, steps=steps))
+
+
+def remove_a_volume_as_a_holder(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    name = random.choice(observed.volumes).name if observed.volumes else "never-seen"
+    return _with(planned, _remove(Kind.VOLUME, Step(RemoveHolder(name))))
+
+
 SABOTAGES: tuple[Sabotage, ...] = (
     steal_a_container,
     undo_onto_a_stranger,
@@ -170,9 +218,13 @@ SABOTAGES: tuple[Sabotage, ...] = (
     remove_a_foreign_network,
     remove_a_network_under_a_stranger,
     remove_a_foreign_image,
+    take_a_tag,
     swap_the_order,
     stop_before_create,
+    forget_a_job_before_it_has_ended,
     make_onto_a_taken_name,
     rename_onto_a_taken_name,
     act_though_blocked,
+    start_without_files,
+    remove_a_volume_as_a_holder,
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from reconciler.model.plan import Change, Verb, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import Change, Verb
 from reconciler.model.report import Status
 from tests.scenarios.conftest import LOOP
 from tests.support.inprocess import Workbench, explain

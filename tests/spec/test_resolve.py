@@ -304,7 +304,7 @@ class TestImages:
         state = spec(tmp_path, '[image.api]\nbuild = "."\nplatform = "linux/amd64"\n')
         (image,) = state.images()
         assert image.reference == "shop-api"
-        assert image.build == Build(f"{tmp_path}/shop", platform="linux/amd64")
+        assert image.build == Build(f"{tmp_path}/shop", platforms=("linux/amd64",))
         assert image.platform == "linux/amd64"
 
     @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ AROUND = """
 [network.backend]
 [container.db]
 image = "x:1"
+[config.motd]
+content = "Welcome."
+[secret.db_password]
+content = "x"
 """
 MINIMAL = {Kind.IMAGE: 'reference = "x:1"\n', Kind.CONTAINER: 'image = "x:1"\n', Kind.NETWORK: "", Kind.VOLUME: ""}
 INSTEAD = {
@@ -34,6 +38,7 @@ INSTEAD = {
     "tag": 'build = "."\n',
     "reference": "",
     "image": "",
+    "watch": MINIMAL[Kind.CONTAINER] + 'volumes = ["./conf:/conf"]\n',
     "memswap_limit": MINIMAL[Kind.CONTAINER] + 'mem_limit = "256M"\n',
 }
 
@@ -41,11 +46,12 @@ INSTEAD = {
 @pytest.mark.parametrize(("kind", "row"), ROWS, ids=[f"{kind.value}.{row.name}" for kind, row in ROWS])
 def test_every_example_is_a_valid_spec(tmp_path: Path, kind: Kind, row: Option) -> None:
     (tmp_path / "api").mkdir()
-    for file in ("Dockerfile", "api/Dockerfile", ".env.api"):
+    (tmp_path / "conf").mkdir()
+    for file in ("Dockerfile", "api/Dockerfile", ".env.api", "labels.env"):
         (tmp_path / file).touch()
     table = f"[{kind.value}.example]\n{INSTEAD.get(row.name, MINIMAL[kind])}{row.name} = {row.example}\n"
     (tmp_path / "a.toml").write_text(table + (AROUND if kind is Kind.CONTAINER else ""))
-    state = load(tmp_path, {})
+    state = load(tmp_path, {"RECONCILER_PROFILES": "debug"})
     resources = [resource for address, resource in state.resources.items() if address.name == "example"]
     assert resources
     if row.cost is not Cost.NOTHING and row.name not in ("container_name", "image"):
@@ -91,7 +97,7 @@ def references(node: Any) -> Iterator[str]:
 def test_the_schema_is_whole() -> None:
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
     assert SCHEMA["$schema"].endswith("2020-12/schema")
-    assert sorted(SCHEMA["properties"]) == ["container", "image", "network", "project", "volume"]
+    assert sorted(SCHEMA["properties"]) == ["config", "container", "image", "network", "project", "secret", "volume"]
     for reference in references(SCHEMA):
         assert reference.removeprefix("#/$defs/") in SCHEMA["$defs"]
     container = SCHEMA["$defs"]["Container"]

@@ -15,7 +15,7 @@ from docker.errors import APIError, NotFound
 
 NO_ENGINE = """\
 these tests need a Docker Engine of their own. Run `scripts/test`, which starts one and removes it afterwards; or
-    scripts/engine up && scripts/engine exec scripts/base-image
+    scripts/engine up && scripts/engine exec scripts/base-image && scripts/buildx
     scripts/engine exec .venv/bin/pytest ...
 or set RECONCILER_TEST_HOST to an engine whose contents you can do without."""
 

@@ -126,6 +126,10 @@ class MemoryEngine:
             self.check_presence()
             return self.broadcast.subscribe(since, filters)
 
+    @call
+    def get_archive(self, container_id: str, path: str) -> bytes:
+        return self.containers.files.read(self.containers.get(container_id), path)
+
     # --- writes: images --------------------------------------------------------------------------------------------
 
     @call
@@ -215,13 +219,21 @@ class MemoryEngine:
         self.containers.rename(container_id, name)
 
     @call
-    def remove_container(self, container_id: str) -> None:
-        self.containers.remove(container_id)
+    def remove_container(self, container_id: str, *, volumes: bool = False) -> None:
+        self.containers.remove(container_id, volumes=volumes)
 
     @call
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         self.containers.update(container_id, body)
         return ()
+
+    @call
+    def put_archive(self, container_id: str, path: str, archive: bytes) -> None:
+        self.containers.files.write(self.containers.get(container_id), path, archive)
+
+    @call
+    def signal_container(self, container_id: str, signal: str) -> None:
+        self.containers.signal(container_id, signal)
 
     def close(self) -> None:
         self.calls["close"] += 1

@@ -1,0 +1,5 @@
+from tests.planning.stage import Stage
+
+
+def by_hand(stage: Stage) -> None:
+    stage.engine.remove_image("shop-api:lost")
