@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reconciler.model.address import Address, Kind, parse_address
+from reconciler.model.contents import Content, hash_content, salt_of
 from reconciler.model.desired import ContainerResource, DesiredState, Origin, Resource
 from reconciler.model.ownership import fingerprint_text
 from reconciler.model.values import digest
@@ -89,7 +90,9 @@ def applied_of(resource: Resource) -> Applied:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON can write it. Named tuples are lists, keys are texts."""
+    """As JSON can write it. Named tuples are lists, keys are texts; of contents there is only a hash, of secrets a slow one."""
+    if isinstance(value, Content):
+        return [value.key, hash_content(value, salt_of("", "declaration", value))]
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list | frozenset):

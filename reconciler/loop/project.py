@@ -11,7 +11,7 @@ from reconciler.loop.schedule import Begin, Ended, Interrupt, Woken
 from reconciler.loop.telling import Condition, ProjectStatus, ResourceStatus, StateChanged
 from reconciler.loop.triggers import Cause, EngineEvent, Trigger
 from reconciler.loop.watching import Watched
-from reconciler.model.desired import DesiredState
+from reconciler.model.desired import IMAGE_CONTEXT, DesiredState
 from reconciler.standing import standings
 
 #: seconds after which a thread that waits shows that it lives
@@ -177,8 +177,16 @@ def watched_by(path: Path, desired: DesiredState | None) -> Watched:
     """The directories of the spec and of what it reads, and the trees that its images are built from."""
     whole = path.absolute()
     flat = {str(whole if whole.is_dir() or not whole.suffix else whole.parent)}
-    flat |= {str(Path(file).absolute().parent) for file in (desired.files if desired is not None else ())}
-    flat |= {str(Path(file).parent) for file in (desired.reads if desired is not None else ())}
-    builds = (image.build for image in (desired.images() if desired is not None else ()))
-    deep = {build.context for build in builds if build is not None}
+    deep: set[str] = set()
+    if desired is not None:
+        flat |= {str(Path(file).absolute().parent) for file in desired.files}
+        for name in desired.reads:
+            if Path(name).is_dir():
+                deep.add(name)
+            else:
+                flat.add(str(Path(name).parent))
+        for image in desired.images():
+            if image.build is not None:
+                contexts = (image.build.context, *image.build.contexts.values())
+                deep |= {context for context in contexts if not context.startswith(IMAGE_CONTEXT)}
     return Watched(frozenset(flat), frozenset(deep))

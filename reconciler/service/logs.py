@@ -35,8 +35,13 @@ class Secrets:
         self._lock = threading.Lock()
 
     def learn(self, desired: DesiredState) -> None:
-        """The values of variables whose names say that they are secret."""
-        found = set()
+        """The contents of secrets, and the values of variables whose names say that they are secret."""
+        found = {
+            text
+            for content in desired.secrets.values()
+            for text in content.bytes.decode("utf-8", "ignore").splitlines()
+            if len(text) >= _SHORTEST_SECRET
+        }
         for container in desired.containers():
             variables = container.config.get("environment")
             for name, value in variables.items() if isinstance(variables, Mapping) else ():

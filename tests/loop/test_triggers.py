@@ -165,3 +165,25 @@ def test_a_newer_revision_interrupts(simulation: Simulation) -> None:
     assert simulation.names() == ["shop-web-1"]
     assert "A=2" in simulation.container("shop-web-1")["Config"]["Env"]
     assert simulation.condition() is Condition.SETTLED
+
+
+def test_configs_and_secrets_are_news_and_leave_no_trace(simulation: Simulation) -> None:
+    """Of a secret there is a salted hash among all else that is remembered, and nothing else."""
+    used = 'configs = ["page"]\nsecrets = ["key"]\n[config.page]\nfile = "page.html"\n[secret.key]\nfile = "key.txt"\n'
+    shop = simulation.directory / "shop"
+    shop.mkdir()
+    (shop / "page.html").write_text("one")
+    (shop / "key.txt").write_text("canary-one")
+    simulation.add(WEB + used)
+    simulation.advance(1)
+    assert simulation.condition() is Condition.SETTLED
+    first = simulation.container("shop-web-1")["Id"]
+    for name, text in (("page.html", "two"), ("key.txt", "canary-two")):
+        (shop / name).write_text(text)
+        simulation.projects["shop"].post(Cause.FILES, name)
+        assert simulation.advance(60) == 1
+        assert simulation.condition() is Condition.SETTLED
+    assert simulation.container("shop-web-1")["Id"] != first
+    assert str(shop / "key.txt") in simulation.projects["shop"].passes.last_good.reads  # type: ignore[union-attr]
+    kept = "".join(file.read_text() for file in (simulation.directory / "state").rglob("*.json"))
+    assert "canary" not in kept + repr(simulation.told)

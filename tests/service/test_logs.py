@@ -39,6 +39,7 @@ def test_what_comes_from_elsewhere_cannot_steer_a_terminal_or_forge_a_line(form:
 def test_secrets_are_not_written(form: str, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(
         '[container.web]\nimage = "x"\nenvironment = { DB_PASSWORD = "canary-one", PLAIN = "plainly" }\n'
+        'secrets = ["key"]\n[secret.key]\ncontent = "canary-three"\n'
     )
     secrets = Secrets()
     secrets.learn(load(tmp_path, {}))
@@ -49,7 +50,7 @@ def test_secrets_are_not_written(form: str, tmp_path: Path) -> None:
         deep={"a": ["canary-one"]},
         url="https://me:canary-two@host/",
         error=ValueError("canary-one"),
-        plain="plainly",
+        plain="plainly canary-three",
     )
     assert "canary" not in stream.getvalue()
     assert "plainly" in stream.getvalue()
