@@ -16,7 +16,7 @@ from typing import NamedTuple
 from reconciler.apply.actions import Performer
 from reconciler.apply.readiness import Clock, StaleError
 from reconciler.engine.interface import Engine
-from reconciler.errors import EngineError, NotFoundError
+from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
 from reconciler.model.address import Address, Kind
 from reconciler.model.describe import describe
 from reconciler.model.plan import (
@@ -186,7 +186,7 @@ def _perform(run: _Run, change: Change) -> Outcome:
     warnings: list[str] = []
     undone: list[Step] = []
     run.notify(Happening(change.address, change.verb, "start"))
-    status, message = Status.DONE, ""
+    status, message, is_final = Status.DONE, "", False
     for step in change.steps:
         try:
             run.notify(Happening(change.address, change.verb, "action", describe(step.action)))
@@ -195,9 +195,20 @@ def _perform(run: _Run, change: Change) -> Outcome:
             status, message = _failure(change, step, error)
             if _take_back(run, change, undone) and _serves_again(undone):
                 status = Status.RESTORED
+            is_final = _is_final(error, status)
             break
         undone = [step] if step.commits else [*undone, step]
-    return Outcome(change.address, change.verb, status, time.monotonic() - began, message, tuple(warnings))
+    return Outcome(change.address, change.verb, status, time.monotonic() - began, message, tuple(warnings), is_final)
+
+
+def _is_final(error: EngineError, status: Status) -> bool:
+    """Whether trying again is in vain: the engine understood and will not, or what was tried has shown that it fails.
+
+    What was taken back after a refusal is final too: each further try would stop what serves.
+    """
+    if isinstance(error, StaleError) or not isinstance(error, EngineRefusedError):
+        return False
+    return status is Status.RESTORED or error.status == 400
 
 
 def _failure(change: Change, step: Step, error: EngineError) -> tuple[Status, str]:

@@ -1,44 +1,16 @@
-"""Logs, by structlog: readable on a terminal, JSON elsewhere; always on stderr. Imported only when something logs."""
+"""What `--verbose` adds: each call of the engine as a log line. Imported only then."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
-from reconciler.cli.render import clean, use_colour
+from reconciler.cli.render import use_colour
 from reconciler.engine.interface import Engine
-
-
-def make_logger() -> structlog.typing.FilteringBoundLogger:
-    """A logger for this process."""
-    readable = sys.stderr.isatty()
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=use_colour(sys.stderr))
-        if readable
-        else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _neutralise,
-            renderer,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
-    return logger
-
-
-def _neutralise(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Escape sequences in names and labels must not reach a terminal."""
-    del logger, method
-    return {key: clean(value) if isinstance(value, str) else value for key, value in event.items()}
+from reconciler.service.logs import Secrets, choose_format, make_logger
 
 
 class LoggedEngine:
@@ -49,7 +21,8 @@ class LoggedEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._log = make_logger()
+        form = choose_format(None, os.environ, sys.stderr)
+        self._log = make_logger(form, Secrets(), colours=use_colour(sys.stderr))
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._engine, name)

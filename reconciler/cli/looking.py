@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.documents import FORMAT_VERSION, print_json
 from reconciler.cli.render import Painter, clean
@@ -13,40 +13,23 @@ from reconciler.errors import UsageError
 from reconciler.model.address import Address, Kind, parse_address
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import Owner, owner_of
-from reconciler.model.plan import Change, Verb
 from reconciler.planning.expand import grace_seconds
-from reconciler.reconcile import Pass, look
+from reconciler.reconcile import look
+from reconciler.standing import WELL, Standing, health_of, standings
 
 if TYPE_CHECKING:
     import argparse
 
     from reconciler.engine.interface import Engine
 
-_SYNC = {Verb.CREATE: "missing", Verb.REMOVE: "orphan", Verb.BLOCKED: "blocked"}
-_WELL = ("healthy", "running", "done", "present", "external")
-
-
-class Line(NamedTuple):
-    """What is said of one resource."""
-
-    address: Address
-    sync: str
-    health: str
-    since: str
-    image: str
-    ports: tuple[str, ...]
-    name: str
-    is_job: bool = False
-    beside: ObservedContainer | None = None
-
 
 def status(options: argparse.Namespace) -> int:
     """Each resource: is it as declared, and is it well."""
     desired = load_spec(options)
     made = look(desired, open_engine(options), cache=kept_hashes())
-    lines = _lines(made)
+    lines = standings(made)
     settled = made.plan.is_settled
-    healthy = all(line.health in _WELL for line in lines)
+    healthy = all(line.health in WELL for line in lines)
     if options.json:
         print_json(
             {
@@ -66,7 +49,7 @@ def status(options: argparse.Namespace) -> int:
     return 0 if settled and healthy else 2
 
 
-def _document(line: Line) -> dict[str, Any]:
+def _document(line: Standing) -> dict[str, Any]:
     return {
         "address": str(line.address),
         "kind": line.address.kind.value,
@@ -77,97 +60,18 @@ def _document(line: Line) -> dict[str, Any]:
         "image": line.image,
         "ports": list(line.ports),
         "job": line.is_job,
-        "rollout": None if line.beside is None else {"name": line.beside.name, "health": _health(line.beside)},
+        "rollout": None if line.beside is None else {"name": line.beside.name, "health": health_of(line.beside)},
     }
 
 
-def _lines(made: Pass) -> list[Line]:
-    changes: dict[Address, Change] = {}
-    for change in made.plan.changes:
-        changes.setdefault(change.address, change)
-    owned = _owned(made)
-    lines = []
-    for address in sorted(
-        {*made.desired.resources, *(change.address for change in made.plan.changes)}, key=lambda a: a.sort_key
-    ):
-        found = changes.get(address)
-        sync = "in sync" if found is None else _SYNC.get(found.verb, "out of sync")
-        lines.append(
-            _line(
-                made,
-                address,
-                sync,
-                owned.get((address.name, address.instance or 1), []) if address.kind is Kind.CONTAINER else [],
-            )
-        )
-    return lines
-
-
-def _owned(made: Pass) -> dict[tuple[str, int], list[ObservedContainer]]:
-    """Ours by resource, the one that serves first; a second one means that a roll-out is under way, or was cut off."""
-    found: dict[tuple[str, int], list[ObservedContainer]] = {}
-    for container in made.observed.containers:
-        owner, address = owner_of(Kind.CONTAINER, container.labels, made.desired.project)
-        if owner is Owner.OURS and address is not None:
-            found.setdefault((address.name, address.instance or 1), []).append(container)
-    for objects in found.values():
-        objects.sort(key=lambda item: (item.status != "running", item.name.endswith((".next", ".prev")), item.name))
-    return found
-
-
-def _line(made: Pass, address: Address, sync: str, containers: list[ObservedContainer]) -> Line:
-    resource = made.desired.resources.get(address)
-    name = getattr(resource, "name", "") or getattr(resource, "reference", "")
-    if containers:
-        container, *others = containers
-        return Line(
-            address,
-            sync,
-            _health(container),
-            container.since,
-            container.image,
-            container.published,
-            container.name,
-            getattr(resource, "is_job", False),
-            others[0] if others else None,
-        )
-    if address.kind is Kind.IMAGE:
-        image = made.observed.image_by_reference(name) if name else None
-        since = datetime.fromtimestamp(image.created, UTC).isoformat() if image is not None and image.created else ""
-        return Line(
-            address,
-            sync,
-            "present" if image is not None else "absent",
-            since,
-            image.id[7:19] if image is not None else "",
-            (),
-            name,
-        )
-    if address.kind is Kind.CONTAINER:
-        return Line(address, sync, "absent", "", "", (), name)
-    found = made.observed.network_by_name(name) if address.kind is Kind.NETWORK else made.observed.volume_by_name(name)
-    external = getattr(resource, "external", False)
-    return Line(address, sync, "absent" if found is None else "external" if external else "present", "", "", (), name)
-
-
-def _health(container: ObservedContainer) -> str:
-    if container.status == "running":
-        return container.health or "running"
-    if container.status == "exited":
-        policy = str((container.config or {}).get("restart") or "no")
-        is_done = container.exit_code == 0 and policy.partition(":")[0] in ("no", "on-failure")
-        return "done" if is_done else f"exited ({container.exit_code})"
-    return container.status
-
-
-def _health_text(line: Line) -> str:
+def _health_text(line: Standing) -> str:
     if line.beside is None:
         return line.health
     role = {".next": "candidate", ".prev": "predecessor"}.get(line.beside.name[-5:], "other")
-    return f"{line.health}; {role} {_health(line.beside)}"
+    return f"{line.health}; {role} {health_of(line.beside)}"
 
 
-def _print_table(lines: list[Line]) -> None:
+def _print_table(lines: list[Standing]) -> None:
     painter = Painter()
     rows = [("RESOURCE", "SYNC", "HEALTH", "SINCE", "IMAGE", "PORTS")]
     rows += [
@@ -186,7 +90,7 @@ def _print_table(lines: list[Line]) -> None:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
         if number and lines[number - 1].sync != "in sync":
             cells[1] = painter.paint(cells[1], "33")
-        if number and lines[number - 1].health not in _WELL:
+        if number and lines[number - 1].health not in WELL:
             cells[2] = painter.paint(cells[2], "31")
         print("  ".join(cells).rstrip())
 

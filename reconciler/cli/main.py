@@ -146,6 +146,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from reconciler.cli import looking
 
         return {"status": looking.status, "logs": looking.logs, "restart": looking.restart}[name]
+    if name == "run":
+        from reconciler.cli import running
+
+        return running.run
     if name == "import":
         from reconciler.cli.importing import import_
 

@@ -17,6 +17,8 @@ def validate(options: argparse.Namespace) -> int:
     """Load and check the spec."""
     from reconciler.cli.session import load_spec
 
+    if options.config is not None:
+        return _validate_configuration(options)
     if not options.json:
         desired = load_spec(options)
         for warning in desired.warnings:
@@ -43,6 +45,27 @@ def validate(options: argparse.Namespace) -> int:
             "warnings": list(desired.warnings),
         }
     )
+    return 0
+
+
+def _validate_configuration(options: argparse.Namespace) -> int:
+    import os
+
+    from reconciler.service.configuration import configure
+
+    try:
+        projects = configure(options.config, None, os.environ).projects
+    except SpecError as error:
+        if not options.json:
+            raise
+        problems = [problem._asdict() for problem in error.problems]
+        print_json({"format_version": FORMAT_VERSION, "valid": False, "problems": problems})
+        return 1
+    if options.json:
+        found = [{"name": item.name, "path": str(item.path)} for item in projects]
+        print_json({"format_version": FORMAT_VERSION, "valid": True, "problems": [], "projects": found})
+    else:
+        print(f"{options.config} is valid: {_count(len(projects), 'project')}.")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
 DEFAULT_PATH = "specs"
+DEFAULT_CONFIG = "/etc/reconciler/config.toml"
 _PATH = "directory of *.toml files, or one file (default: specs)"
 _PATH_OR_PLAN = "directory of *.toml files, one file, or a plan saved by `plan --out` (default: specs)"
 
@@ -101,6 +102,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add("validate", "load and check the spec; needs no engine")
     _add_json(command)
+    command.add_argument(
+        "--config",
+        nargs="?",
+        const=DEFAULT_CONFIG,
+        metavar="FILE",
+        help=f"check the configuration of `run` instead (default: {DEFAULT_CONFIG})",
+    )
     command = add("plan", "show what apply would do; changes nothing")
     _add_json(command)
     command.add_argument(
@@ -117,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(command)
     command = add("status", "each resource: sync, health, since when, image, ports")
     _add_json(command)
+    _add_run(add("run", "keep it so: apply whatever changes, heal what drifts, until a signal ends it", path=""))
     command = add("destroy", "remove what the project owns")
     _add_json(command)
     _add_yes(command)
@@ -143,6 +152,16 @@ def _add_common(parser: argparse.ArgumentParser, default: object) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", default=default or False, help="log every engine call that is made"
     )
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "path", nargs="?", metavar="PATH", help=f"{_PATH[:-1]}, or the projects of {DEFAULT_CONFIG}, if it is there)"
+    )
+    command.add_argument("--config", metavar="FILE", help="the configuration; PATH replaces its projects")
+    command.add_argument("--state-dir", metavar="DIRECTORY", help="where suspensions and failures are remembered")
+    command.add_argument("--log-format", choices=("text", "json"), help="default: text on a terminal, else JSON")
+    command.add_argument("--once", action="store_true", help="end after one pass: 0 if all is settled, else 1")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,9 @@ from urllib.parse import quote, urlencode
 
 from reconciler.engine.buildx import find_buildx, lacks_buildkit
 from reconciler.engine.endpoint import Endpoint, docker_directory
+from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
-from reconciler.engine.interface import Json, Progress
+from reconciler.engine.interface import Events, Json, Progress
 from reconciler.engine.podman import update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
@@ -130,6 +131,9 @@ class DockerEngine:
         )
         with closing(chunks):
             yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
+
+    def events(self, since: str, filters: Mapping[str, Sequence[str]]) -> Events:
+        return follow_events(self._wire, self._version, since, filters)
 
     def get_archive(self, container_id: str, path: str) -> bytes:
         doing = f"read {path} in container {container_id[:12]}"

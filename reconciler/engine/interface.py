@@ -18,6 +18,15 @@ Json: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[str], None]
 
 
+class Events(Protocol):
+    """Events as the engine tells them. They end, without an error, when the engine goes or `close` is called."""
+
+    def __iter__(self) -> Iterator[Json]: ...
+    def close(self) -> None:
+        """From any thread: whoever waits for the next event gets the end."""
+        ...
+
+
 class Engine(Protocol):
     """One Docker Engine. Safe to use from several threads at once."""
 
@@ -45,6 +54,13 @@ class Engine(Protocol):
         self, container_id: str, *, follow: bool, tail: str, timestamps: bool, since: str
     ) -> Iterator[tuple[str, bytes]]:
         """Chunks of ("stdout" or "stderr", bytes)."""
+        ...
+
+    def events(self, since: str, filters: Mapping[str, Sequence[str]]) -> Events:
+        """What happens from now on, and what happened since a time (`1700000000.000000001`; "" for none).
+
+        The engine remembers the last 256 only, and none from before its own start. Its filters are those of the API.
+        """
         ...
 
     def get_archive(self, container_id: str, path: str) -> bytes:

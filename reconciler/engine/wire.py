@@ -17,7 +17,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ _AHEAD = 64
 _LONGEST_LINE = 64 * 1024
 _MOST_HEADERS = 200
 _LARGEST_BODY = 512 * 1024 * 1024
+_LONGEST_EVENT = 1024 * 1024
 
 
 class Answer(NamedTuple):
@@ -43,6 +44,16 @@ class Answer(NamedTuple):
     body: bytes
     api_version: str = ""
     is_podman: bool = False
+
+
+class _Head(NamedTuple):
+    """How an answer begins; `length` is -1 where it is not told."""
+
+    status: int
+    length: int
+    chunked: bool
+    api_version: str
+    is_podman: bool
 
 
 class _NotHttpError(Exception):
@@ -99,6 +110,18 @@ class Wire:
             self._give_back(connection)
         return answer
 
+    def follow(self, path: str) -> Following:
+        """An answer that goes on, line by line; it has a connection of its own. Errors as those of `get`."""
+        connection = self._take(fresh=True)
+        try:
+            return Following(connection, connection.ask_for_more(path))
+        except (OSError, EOFError) as error:
+            connection.close()
+            raise unreachable(str(self.endpoint), error) from error
+        except _NotHttpError as error:
+            connection.close()
+            raise no_engine(str(self.endpoint), str(error)) from error
+
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
@@ -153,6 +176,35 @@ class Wire:
         connection.close()
 
 
+class Following:
+    """The lines of an answer that goes on. They end, without an error, when nothing more comes, whatever the reason.
+
+    `status` is that of the answer; of a refusal, the lines are its text.
+    """
+
+    def __init__(self, connection: _Connection, head: _Head) -> None:
+        self.status = head.status
+        self._connection, self._head = connection, head
+
+    def __iter__(self) -> Iterator[bytes]:
+        rest = b""
+        # ValueError: it was closed from another thread as it was being read.
+        with suppress(OSError, EOFError, ValueError, _NotHttpError):
+            for part in self._connection.parts(self._head):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from filter(None, (line.strip() for line in lines))
+                if len(rest) > _LONGEST_EVENT:
+                    rest = b""
+        if rest.strip():
+            yield rest.strip()
+        self._connection.close()
+
+    def close(self) -> None:
+        """End it, from any thread: whoever waits for the next line gets the end."""
+        with suppress(OSError):
+            self._connection.stream.shutdown(socket.SHUT_RDWR)
+
+
 class _Connection:
     """One connection, used by one thread at a time."""
 
@@ -195,12 +247,35 @@ class _Connection:
         self.has_answered = True
         return answer
 
+    def ask_for_more(self, path: str) -> _Head:
+        """Ask for an answer that goes on; how it begins. From then on it may be silent as long as it likes."""
+        self.stream.sendall(f"GET {path}{self._tail}\r\n".encode("ascii"))
+        head = self._read_head()
+        self.stream.settimeout(None)
+        return head
+
+    def parts(self, head: _Head) -> Iterator[bytes]:
+        """The body as it comes, to its end."""
+        if not head.chunked:
+            yield self._body(head.length)
+            return
+        while size := self._chunk_size():
+            yield self._exactly(size)
+            self._line()
+
     def close(self) -> None:
         with suppress(OSError):
             self.reader.close()
             self.stream.close()
 
     def _read_answer(self) -> Answer:
+        head = self._read_head()
+        if head.status in (204, 304):
+            return Answer(head.status, b"", head.api_version, head.is_podman)
+        body = self._chunks() if head.chunked else self._body(head.length)
+        return Answer(head.status, body, head.api_version, head.is_podman)
+
+    def _read_head(self) -> _Head:
         protocol, _, rest = self._line().partition(b" ")
         status = rest[:3]
         if not protocol.startswith(b"HTTP/1.") or not status.isdigit():
@@ -224,9 +299,7 @@ class _Connection:
                 is_podman = True
         else:
             raise _NotHttpError("too many headers")
-        if int(status) in (204, 304):
-            return Answer(int(status), b"", api_version, is_podman)
-        return Answer(int(status), self._chunks() if chunked else self._body(length), api_version, is_podman)
+        return _Head(int(status), length, chunked, api_version, is_podman)
 
     def _line(self) -> bytes:
         line = self.reader.readline(_LONGEST_LINE)
@@ -244,13 +317,7 @@ class _Connection:
 
     def _chunks(self) -> bytes:
         parts, total = [], 0
-        while True:
-            try:
-                size = int(self._line().partition(b";")[0], 16)
-            except ValueError as error:
-                raise _NotHttpError("a chunk has no size") from error
-            if size == 0:
-                break
+        while size := self._chunk_size():
             total += size
             if total > _LARGEST_BODY:
                 raise _NotHttpError("the answer is too large")
@@ -259,6 +326,12 @@ class _Connection:
         while self._line():  # trailers
             pass
         return b"".join(parts)
+
+    def _chunk_size(self) -> int:
+        try:
+            return int(self._line().partition(b";")[0], 16)
+        except ValueError as error:
+            raise _NotHttpError("a chunk has no size") from error
 
     def _exactly(self, size: int, *, or_less: bool = False) -> bytes:
         if size > _LARGEST_BODY:

@@ -18,7 +18,13 @@ class Status(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """What became of one change. `message` says why, for a person; `warnings` are the engine's own."""
+    """What became of one change.
+
+    Attributes:
+        message: why, for a person.
+        warnings: the engine's own.
+        is_final: the same would fail again, until the spec, the image or the engine is another one.
+    """
 
     address: Address
     verb: Verb
@@ -26,6 +32,7 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
     message: str = ""
     warnings: tuple[str, ...] = ()
+    is_final: bool = False
 
 
 class Report(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.model.address import Kind
 from reconciler.model.desired import ContainerResource, ImageResource
 from reconciler.model.observed import ObservedContainer, normal_reference
-from reconciler.model.ownership import hash_declared, hash_option, parse_fingerprint
+from reconciler.model.ownership import SETTINGS, hash_declared, hash_option, parse_fingerprint
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Config, Value
@@ -44,7 +44,7 @@ def compare(
     """Every field of one container of ours against what it should be; `stopped` as for its state."""
     if container.config is None:
         return Comparison((), {}, {})
-    made_from = parse_fingerprint(container.labels)
+    made_from = parse_fingerprint(_labels_as_applied(world, resource, container))
     image = world.images_by_id.get(container.image_id)
     supplied = image.supplies if image is not None and image.supplies is not None else None
     donor_ids, renewed = donors_observed(world, resource)
@@ -82,6 +82,12 @@ def compare(
         # What has ended well is not run again because something moved on the engine, only when its own key changes.
         fields = [f for f in fields if f.forces != "replace" or f.reason not in (Reason.DRIFTED, Reason.DEPENDENCY)]
     return Comparison(tuple(fields), expected, observed)
+
+
+def _labels_as_applied(world: World, resource: ContainerResource, container: ObservedContainer) -> Mapping[str, str]:
+    """The labels, with what was changed in place since they were written, where that is remembered."""
+    applied = world.request.applied.get(resource.address)
+    return container.labels if applied is None else {**container.labels, SETTINGS: applied}
 
 
 def _dead_endpoints(container: ObservedContainer, expected: Config, gone: list[str]) -> list[FieldChange]:

@@ -106,7 +106,7 @@ def create_steps(blueprint: Blueprint, anonymous: Mapping[str, str]) -> list[Ste
     """
     name = blueprint.resource.name
     *make, last = blueprint.make(name, anonymous)
-    return [*blueprint.waits, *make, last._replace(commits=True), *start_steps(blueprint.resource, Ref(name))]
+    return [*blueprint.waits, *make, last._replace(undo=(), commits=True), *start_steps(blueprint.resource, Ref(name))]
 
 
 def start_steps(resource: ContainerResource, target: Ref) -> list[Step]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address, Kind
@@ -36,12 +36,15 @@ class Request(NamedTuple):
         replace: replace these even though nothing differs.
         build: images may be built; otherwise those under their tags are used as they are.
         volumes: `destroy` takes the volumes too.
+        applied: by address, the settings label as it would be if labels could be changed: what was last applied in
+            place. It only tells drift from a second edit.
     """
 
     targets: tuple[Address, ...] = ()
     replace: tuple[Address, ...] = ()
     build: bool = True
     volumes: bool = False
+    applied: Mapping[Address, str] = {}
 
 
 #: nothing besides settling

@@ -18,6 +18,7 @@ WIDE_PACKAGES = {
     "reconciler/spec": "one module for each step from text to desired state; they are small",
     "reconciler/cli": "a module for each group of commands, and one for each way to print",
     "reconciler/planning": "each module answers one hard question; the layers among them are a contract",
+    "reconciler/loop": "pure rules, each apart, and the threads around them",
     "reconciler/model": "the nouns, one a module",
     "reconciler/engine": "the border to Docker: codecs, wire, SDK, contexts; split by what is read or sent",
 }

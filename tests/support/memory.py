@@ -9,14 +9,17 @@ import marshal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from reconciler.engine.interface import Json, Progress
-from reconciler.errors import EngineRefusedError, NotFoundError
+from reconciler.engine.interface import Events, Json, Progress
+from reconciler.errors import EngineRefusedError, EngineUnavailableError, NotFoundError
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
 from tests.support import memory_shapes as shapes
+from tests.support.failing import MUTATING
 from tests.support.memory_containers import Containers
+from tests.support.memory_events import Broadcast, picture
 from tests.support.memory_images import Behaviour, Image, Images
 from tests.support.memory_networks import Networks
 
@@ -37,7 +40,11 @@ def call(method: _Method) -> _Method:
     def counted(self: "MemoryEngine", *args: Any, **options: Any) -> Any:
         with self.lock:
             self.calls[method.__name__] += 1
-            return copied(method(self, *map(copied, args), **options))
+            self.check_presence()
+            if method.__name__ not in MUTATING:
+                return copied(method(self, *map(copied, args), **options))
+            with self.telling():
+                return copied(method(self, *map(copied, args), **options))
 
     return cast("_Method", counted)
 
@@ -54,6 +61,8 @@ class MemoryEngine:
         self.version = version
         self.calls: Counter[str] = Counter()
         self.lock = threading.RLock()
+        self.broadcast = Broadcast()
+        self.is_away = False
         self.images = Images(version)
         self.networks = Networks()
         self.volumes: dict[str, Json] = {}
@@ -111,6 +120,12 @@ class MemoryEngine:
             output = self.images.of(self.containers.get(container_id)["Image"]).behaviour.output
         yield from [("stdout", output)] if output else []
 
+    def events(self, since: str, filters: Mapping[str, Sequence[str]]) -> Events:
+        with self.lock:
+            self.calls["events"] += 1
+            self.check_presence()
+            return self.broadcast.subscribe(since, filters)
+
     @call
     def get_archive(self, container_id: str, path: str) -> bytes:
         return self.containers.files.read(self.containers.get(container_id), path)
@@ -122,8 +137,9 @@ class MemoryEngine:
         self.images.pull(reference, platform)
 
     def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
-        with self.lock:
+        with self.lock, self.telling():
             self.calls["build_image"] += 1
+            self.check_presence()
             self.images.build(build, tags, labels)
         progress(f"Successfully tagged {' '.join(tags)}")
 
@@ -224,15 +240,46 @@ class MemoryEngine:
 
     # --- by hand: what a person or a process does past the program under test ------------------------------------------
 
-    def pause(self, container_id: str) -> None:
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """What is done within is told to those who follow the events."""
+        if not self.broadcast.is_used:
+            yield
+            return
+        before = picture(self)
+        try:
+            yield
+        finally:
+            self.broadcast.tell_difference(before, picture(self))
+
+    def check_presence(self) -> None:
+        if self.is_away:
+            raise EngineUnavailableError("cannot reach the engine at memory: connection refused")
+
+    def go_away(self) -> None:
+        """No call is answered, every stream of events ends, and what was told is forgotten."""
         with self.lock:
+            self.is_away = True
+        self.broadcast.lose_everyone(forget=True)
+
+    def come_back(self) -> None:
+        with self.lock:
+            self.is_away = False
+
+    def remove_by_force(self, container_id: str) -> None:
+        """`docker rm -f`"""
+        with self.lock, self.telling():
+            del self.containers.all[container_id]
+
+    def pause(self, container_id: str) -> None:
+        with self.lock, self.telling():
             shapes.set_status(self.containers.get(container_id)["State"], "paused")
 
     def exit(self, container_id: str, code: int) -> None:
         """The process ends by itself; the restart policy decides what follows."""
-        with self.lock:
+        with self.lock, self.telling():
             self.containers.process_ends(container_id, code)
 
     def set_health(self, container_id: str, status: str) -> None:
-        with self.lock:
+        with self.lock, self.telling():
             self.containers.get(container_id)["State"]["Health"] = {"Status": status, "FailingStreak": 0, "Log": []}

@@ -1,0 +1,316 @@
+"""One pass of one project: read, look, judge, act, learn. Without a thread, and with the clock given."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.apply.executor import Happening
+from reconciler.engine.interface import Engine
+from reconciler.errors import EngineUnavailableError, ReconcilerError, SpecError
+from reconciler.loop.judge import Held, Judgement, Policy, Rules, Suspended, judge, learn, pairs
+from reconciler.loop.known import known_of
+from reconciler.loop.memory import Memory, revision_of
+from reconciler.loop.schedule import Ended, back_off
+from reconciler.loop.sources import NotNowError, Source
+from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade, Told
+from reconciler.loop.triggers import Cause, Trigger
+from reconciler.model.address import Address
+from reconciler.model.desired import DesiredState
+from reconciler.model.plan import Plan
+from reconciler.model.report import Report
+from reconciler.planning.check import check
+from reconciler.planning.planner import Locate
+from reconciler.planning.world import Request
+from reconciler.reconcile import Pass, act, look
+from reconciler.spec.load import load
+
+#: seconds until a spec that could not be read is read again, before it is called invalid: it may be half written
+SECOND_READING = 0.5
+#: seconds between looks until two agree, after the engine was away: it is still starting what it had
+SETTLING = 1.0
+
+
+class Clock(NamedTuple):
+    """`now` only goes forward; `wall` is the time of day."""
+
+    now: Callable[[], float]
+    wall: Callable[[], float]
+
+
+class Result(NamedTuple):
+    """What a pass came to, besides what was told."""
+
+    ended: Ended
+    condition: Condition
+    text: str
+
+
+class Surroundings(NamedTuple):
+    """All that a project's passes have to do with the outside.
+
+    Attributes:
+        engine: the engine as it is now; another one after a lost connection.
+        rules: how long to wait, and what may be done.
+        suspended: what is not to be touched, at this moment.
+        keep: told the memory whenever it has changed.
+        tell: told what happens, also from several threads.
+        locate: where the spec declares a field.
+        claim: says that the one of a name keeps the project that its spec names; whoever else does, or "".
+        loaded: told each valid spec before it is used.
+    """
+
+    engine: Callable[[], Engine]
+    clock: Clock
+    rules: Callable[[], Rules]
+    suspended: Callable[[str], Suspended]
+    keep: Callable[[str, Memory], None]
+    tell: Callable[[Told], None]
+    environment: Mapping[str, str] = {}
+    cache: Path | None = None
+    locate: Callable[[DesiredState], Locate] | None = None
+    claim: Callable[[str, str], str] = lambda name, project: ""  # noqa: ARG005
+    loaded: Callable[[DesiredState], None] = lambda desired: None  # noqa: ARG005
+
+
+class Passes:
+    """The passes of one project, one after the other. What it holds is read by others as whole values.
+
+    Attributes:
+        last_good: the last spec that was valid; what is invalid since does not count.
+        seen: what the last look came to.
+        attempted: the revision that was looked at last.
+    """
+
+    def __init__(self, name: str, source: Source, around: Surroundings, memory: Memory) -> None:
+        self.name = name
+        self.source = source
+        self.memory = memory
+        self.last_good: DesiredState | None = None
+        self.applied: DesiredState | None = None
+        self.seen: Pass | None = None
+        self.judgement: Judgement | None = None
+        self.attempted = ""
+        self.problem: SpecError | None = None
+        self.count = 0
+        self._around = around
+        self._forgotten: list[Address | None] = []
+        self._commit = ""
+        self._doubted = False
+        self._failures = 0
+        self._unfinished = 0
+        self._is_settling = False
+        self._statuses: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def project(self) -> str:
+        """The name of the project as its spec says."""
+        return self.last_good.project if self.last_good is not None else self.name
+
+    def forget_failures(self, address: Address | None) -> None:
+        """A person wants what failed, or was left alone, tried again."""
+        self._forgotten.append(address)
+
+    def run(self, triggers: tuple[Trigger, ...], cancelled: threading.Event) -> Result:
+        """One pass. Raises nothing."""
+        around, pass_id = self._around, secrets.token_hex(4)
+        began, at = around.clock.now(), around.clock.wall()
+        self.count += 1
+        around.tell(PassStarted(self.name, pass_id, triggers, at))
+        told = _Parts()
+        try:
+            result = self._run(pass_id, triggers, cancelled, told)
+        except EngineUnavailableError as error:
+            result = self._failed(Condition.AWAY, str(error), began)
+        except Exception as error:
+            bug = "" if isinstance(error, ReconcilerError) else f"a bug in reconciler: {type(error).__name__}: "
+            result = self._failed(Condition.FAILING, f"{bug}{error}", began)
+        else:
+            self._failures = 0
+        error_text = "" if told.plan is not None else result.text
+        seconds = around.clock.now() - began
+        ended = PassEnded(
+            self.name, pass_id, triggers, self.attempted, told.plan, told.report, told.held, error_text, seconds, at
+        )
+        around.tell(ended)
+        return result
+
+    def _run(self, pass_id: str, triggers: tuple[Trigger, ...], cancelled: threading.Event, told: _Parts) -> Result:
+        around = self._around
+        now = around.clock.now()
+        while self._forgotten:
+            self.memory = self.memory.forget_failures(self._forgotten.pop())
+        if any(trigger.cause is Cause.RECONNECTED for trigger in triggers):
+            self._is_settling, self._statuses = True, None
+        desired, doubt = self._read()
+        if desired is None:
+            retry = now + SECOND_READING if doubt else None
+            waits = Condition.STARTING if doubt else Condition.INVALID
+            return Result(Ended(now, None, None, retry), waits, doubt or str(self.problem))
+        if other := around.claim(self.name, desired.project):
+            text = f"its spec is of project {desired.project}, as is that of {other}: each would undo the other's work"
+            return Result(Ended(now, None, None), Condition.INVALID, text)
+        rules = around.rules()
+        made = self._look(desired)
+        looked_at = now
+        if not self._has_settled(made):
+            return Result(Ended(now, None, None, now + SETTLING), Condition.CHANGING, "the engine is starting")
+        self.attempted = self._named(made)
+        wanted = self._to_apply(made, rules.policy)
+        self.judgement = self._judge(wanted, rules)
+        told.plan, told.held = self.judgement.plan, self.judgement.held
+        around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, self.judgement.held))
+        after = wanted
+        if self.judgement.acts:
+            told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
+        self._learn(wanted, told, after, made, rules)
+        # With `apply` off it is the former revision that was healed, and the newer one that is shown.
+        self.seen = after if wanted is made else made
+        self.judgement = self._judge(after, rules)
+        retry = self._retry_at(doubt, rules)
+        condition, text = self._condition(told.report, doubt)
+        known = known_of(after.desired, after.observed)
+        seen_at = None if told.report is not None and told.report.remaining is None else looked_at
+        return Result(Ended(now, seen_at, known, retry), condition, text)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def _read(self) -> tuple[DesiredState | None, str]:
+        """The spec, or the last good one; and why it is read again in a moment, or ""."""
+        try:
+            named = self.source.take()
+            desired = load(self.source.directory, self._around.environment)
+        except NotNowError as error:
+            return self.last_good, str(error)
+        except SpecError as error:
+            if self.last_good is not None and self.problem is None and not self._doubted:
+                self._doubted = True
+                return self.last_good, "the spec is invalid, or half written; it is read again"
+            self.problem = error
+            return self.last_good, ""
+        self._doubted, self.problem = False, None
+        self._commit = named.commit if named is not None else ""
+        self.last_good = desired
+        self._around.loaded(desired)
+        return desired, ""
+
+    def _named(self, made: Pass) -> str:
+        return self._commit or revision_of(made.desired)
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def _look(self, desired: DesiredState) -> Pass:
+        around = self._around
+        request = Request(applied={key: value.settings for key, value in self.memory.applied.items() if value.settings})
+        locate = around.locate(desired) if around.locate is not None else None
+        return look(desired, around.engine(), request, locate, around.cache)
+
+    def _judge(self, made: Pass, rules: Rules) -> Judgement:
+        around = self._around
+        return judge(made, self.memory, rules, around.suspended(self.name), around.clock.wall())
+
+    def _has_settled(self, made: Pass) -> bool:
+        """After the engine was away, only two looks that agree count: it starts what it had, and needs no help."""
+        if self._is_settling and not made.plan.is_settled:
+            statuses = tuple((item.id, item.status) for item in made.observed.containers)
+            agrees, self._statuses = statuses == self._statuses, statuses
+            self._is_settling = not agrees
+            return agrees
+        self._is_settling = False
+        return True
+
+    def _to_apply(self, made: Pass, policy: Policy) -> Pass:
+        """With `apply` off, what is healed is the revision that was applied last, as far as it is known."""
+        if policy.apply or self.applied is None or revision_of(self.applied) == revision_of(made.desired):
+            return made
+        return self._look(self.applied)
+
+    # --- acting ------------------------------------------------------------------------------------------------
+
+    def _act(self, pass_id: str, made: Pass, cancelled: threading.Event) -> tuple[Report, Pass, float]:
+        around = self._around
+        assert self.judgement is not None
+        plan = check(self.judgement.plan, made.observed, may_lose_volumes=made.desired.prune)
+        after, looked_at = made, around.clock.now()
+
+        def again() -> Pass:
+            nonlocal after, looked_at
+            looked_at = around.clock.now()
+            after = self._look(made.desired)
+            return after
+
+        def notify(happening: Happening) -> None:
+            around.tell(ActionHappened(self.name, pass_id, happening))
+
+        report = act(plan, around.engine(), again, notify, cancelled)
+        return report, after, looked_at
+
+    def _learn(self, wanted: Pass, told: _Parts, after: Pass, made: Pass, rules: Rules) -> None:
+        around, before = self._around, self.memory
+        done = pairs(told.plan, told.report) if told.plan is not None and told.report is not None else []
+        if told.report is None or told.report.remaining is not None:
+            self.memory = learn(before, wanted, done, after, rules, around.clock.wall())
+        # With `apply` off it may be the former revision that is settled, and the newer one is not applied.
+        if after.plan.is_settled and wanted is made:
+            self.applied = after.desired
+            self.memory = self.memory._replace(revision=self.attempted)
+        if self.memory != before:
+            around.keep(self.name, self.memory)
+
+    # --- afterwards --------------------------------------------------------------------------------------------
+
+    def _failed(self, condition: Condition, text: str, began: float) -> Result:
+        self._failures += 1
+        rules, now = self._around.rules(), self._around.clock.now()
+        timing = rules.timing
+        if condition is Condition.AWAY and self.seen is not None:
+            self._is_settling, self._statuses = True, None
+        if condition is Condition.AWAY:  # whoever follows the events notices at once when it is back
+            timing = timing._replace(retry_most=min(30.0, timing.retry_most))
+        wait = back_off(self._failures, timing, rules.random)
+        return Result(Ended(began, None, None, now + wait), condition, text)
+
+    def _retry_at(self, doubt: str, rules: Rules) -> float | None:
+        clock = self._around.clock
+        now, wall = clock.now(), clock.wall()
+        moments = [now + SECOND_READING] if doubt else []
+        waiting = [item.next_at for item in self.memory.failures.values() if not item.is_final]
+        moments += [now + max(0.0, next_at - wall) for next_at in waiting]
+        # What is left though nothing holds it back: it had moved meanwhile, did not stick, or was not begun.
+        self._unfinished = self._unfinished + 1 if self.judgement is not None and self.judgement.acts else 0
+        if self._unfinished:
+            moments.append(now + back_off(self._unfinished, rules.timing, rules.random))
+        return min(moments, default=None)
+
+    def _condition(self, report: Report | None, doubt: str) -> tuple[Condition, str]:
+        if self.problem is not None:
+            return Condition.INVALID, str(self.problem)
+        assert self.judgement is not None
+        assert self.seen is not None
+        if report is not None and report.remaining is None:
+            return Condition.AWAY, report.unseen
+        if self.seen.plan.is_settled:
+            return Condition.SETTLED, doubt
+        if self.memory.failures:
+            return Condition.FAILING, "; ".join(
+                f"{key}: {value.message}" for key, value in self.memory.failures.items()
+            )
+        if self._around.suspended(self.name).whole:
+            return Condition.SUSPENDED, "it is suspended"
+        held = {item.address: item.text for item in self.judgement.held}
+        left = [
+            f"{change.address}: {held.get(change.address) or change.note or change.reason}"
+            for change in self.seen.plan.changes
+        ]
+        return Condition.OUT_OF_SYNC, "; ".join(left)
+
+
+class _Parts:
+    """What a pass has come to so far."""
+
+    plan: Plan | None = None
+    held: tuple[Held, ...] = ()
+    report: Report | None = None

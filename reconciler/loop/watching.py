@@ -1,0 +1,165 @@
+"""Files → "something changed". Directories are watched, not files: editors and deployments replace files by renaming."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from watchfiles._rust_notify import RustNotify
+
+#: seconds between looks at whether the directories are still the same ones: made again, or behind a link that has moved
+_IDENTITY = 1.0
+_POLL = 1.0
+#: file systems on which a change made elsewhere is never told
+_SILENT_SYSTEMS = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "vboxsf",
+    "prl_fs",
+    "virtiofs",
+    "afs",
+    "ceph",
+    "glusterfs",
+)
+_BORING = (".swp", ".swx", ".swpx", "~", ".tmp", ".part")
+
+
+class Watched(NamedTuple):
+    """What a project reads: directories whose own entries matter, and trees (build contexts)."""
+
+    flat: frozenset[str] = frozenset()
+    deep: frozenset[str] = frozenset()
+
+
+class Watcher:
+    """Watches for all projects together: one thread for directories, one for trees; `changed(project, path)` is told.
+
+    Attributes:
+        complain: told, once each, what cannot be watched as it should be.
+    """
+
+    def __init__(self, changed: Callable[[str, str], None], complain: Callable[[str], None], *, polls: bool) -> None:
+        self._changed, self._complain, self._polls = changed, complain, polls
+        self._lock = threading.Lock()
+        self._wanted: dict[str, Watched] = {}
+        self._stop = threading.Event()
+        self._complaints: set[str] = set()
+        self._threads = [
+            threading.Thread(target=self._run, args=(deep,), daemon=True, name="trees" if deep else "files")
+            for deep in (False, True)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def watch(self, project: str, watched: Watched | None) -> None:
+        """From now on these, for a project; None for one that is no more."""
+        with self._lock:
+            if watched is None:
+                self._wanted.pop(project, None)
+            else:
+                self._wanted[project] = watched
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _run(self, deep: bool) -> None:
+        from watchfiles._rust_notify import RustNotify
+
+        identities: dict[str, object] = {}
+        while not self._stop.is_set():
+            before, identities = identities, self._identities(deep)
+            self._tell_of_others(before, identities, deep)
+            there = sorted(path for path, identity in identities.items() if identity is not None)
+            if not there:
+                self._stop.wait(_IDENTITY)
+                continue
+            polls = self._polls or any(map(_is_silent, there))
+            try:
+                notify = RustNotify(
+                    there,
+                    debug=False,
+                    force_polling=polls,
+                    poll_delay_ms=int(_POLL * 1000),
+                    recursive=deep,
+                    ignore_permission_denied=True,
+                )
+            except (OSError, RuntimeError) as error:
+                if not polls and not isinstance(error, FileNotFoundError):
+                    self._polls = True
+                    self._say(
+                        f"the kernel cannot tell of changed files, so they are looked at every {_POLL:.0f} s: {error}"
+                    )
+                self._stop.wait(_IDENTITY)
+                continue
+            with notify:
+                self._listen(notify, identities, deep)
+
+    def _listen(self, notify: RustNotify, identities: Mapping[str, object], deep: bool) -> None:
+        while not self._stop.is_set():
+            changes = notify.watch(100, 20, int(_IDENTITY * 1000), self._stop)
+            for _, path in changes if isinstance(changes, set) else ():
+                if not path.endswith(_BORING):
+                    self._tell(path, deep)
+            if self._identities(deep) != identities:
+                return
+
+    def _identities(self, deep: bool) -> dict[str, object]:
+        with self._lock:
+            paths = {path for watched in self._wanted.values() for path in (watched.deep if deep else watched.flat)}
+        return {path: _identity(path) for path in paths}
+
+    def _tell_of_others(self, before: Mapping[str, object], now: Mapping[str, object], deep: bool) -> None:
+        for path, identity in now.items():
+            if path in before and before[path] != identity:
+                self._tell(path, deep)
+
+    def _tell(self, path: str, deep: bool) -> None:
+        with self._lock:
+            wanted = list(self._wanted.items())
+        for project, watched in wanted:
+            if (deep and any(path == tree or path.startswith(f"{tree}{os.sep}") for tree in watched.deep)) or (
+                not deep and (path in watched.flat or str(Path(path).parent) in watched.flat)
+            ):
+                self._changed(project, path)
+
+    def _say(self, text: str) -> None:
+        if text not in self._complaints:
+            self._complaints.add(text)
+            self._complain(text)
+
+
+def _identity(path: str) -> object:
+    """What a path leads to now; None when it leads nowhere."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path is made for each of them every second
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)
+
+
+def _is_silent(path: str) -> bool:
+    """Whether a path is on a file system that tells of no changes made elsewhere."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    best, system = "", ""
+    real = os.path.realpath(path)
+    for line in lines:
+        front, _, back = line.partition(" - ")
+        point = front.split()[4].replace("\\040", " ")
+        if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
+            best, system = point, back.split()[0]
+    return system in _SILENT_SYSTEMS or system.startswith("fuse.")

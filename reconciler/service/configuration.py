@@ -1,0 +1,318 @@
+"""config.toml and RECONCILER_* variables → `Configuration`. Every mistake is reported, each with its place, as in specs.
+
+One table of options makes the model, the variables, the defaults and the reference in the documentation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tomli
+from pydantic import ValidationError
+
+from reconciler.errors import Problem, SpecError
+from reconciler.loop.judge import Policy
+from reconciler.loop.schedule import Timing
+from reconciler.model.scalars import declare_duration
+from reconciler.spec.keys import Keys
+from reconciler.spec.naming import default_project, wrong_project
+from reconciler.spec.paths import absolute
+from reconciler.spec.prescan import refuse
+from reconciler.spec.problems import Problems, Source
+from reconciler.spec.reading import MAX_FILE_BYTES, UnreadableError, read_text
+from reconciler.spec.toml_types import Table, list_of, option, table
+from reconciler.spec.wording import Finding, word
+
+DEFAULT_FILE = "/etc/reconciler/config.toml"
+PREFIX = "RECONCILER_"
+MAX_PROJECTS = 200
+
+
+class Setting(NamedTuple):
+    """One option: where it stands, what type TOML has for it, what it is without being set."""
+
+    table: str
+    name: str
+    type: type
+    default: Any
+    summary: str
+    example: Any
+    is_duration: bool = False
+    choices: tuple[str, ...] = ()
+    least: float = 0.0
+
+    @property
+    def keys(self) -> Keys:
+        return (self.table, self.name) if self.table else (self.name,)
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + "_".join(str(key) for key in self.keys).upper()
+
+
+_T = Timing()
+_P = Policy()
+SETTINGS = (
+    Setting("", "host", str, "", "The engine, as with `--host`; else DOCKER_HOST, then the Docker context.", "unix:///run/docker.sock"),
+    Setting("", "state_directory", str, "", "Where suspensions and failures are remembered.", "/var/lib/reconciler"),
+    Setting("", "root", str, "", "Every directory under this one that holds *.toml files is a project.", "/srv/specs"),
+    Setting("", "apply", bool, default=_P.apply, summary="Whether new revisions are applied, or only shown.", example=False),
+    Setting("", "heal", bool, default=_P.heal, summary="Whether drift is put back to what was applied last, or only reported.", example=False),
+    Setting("", "parallel", int, 8, "How many passes, of different projects, run at once.", 4, least=1),
+    Setting("", "stop_timeout", str, 60.0, "How long a pass that is under way may take to end when the service stops.", "90s", is_duration=True),
+    Setting("log", "format", str, "", "Log lines as text or as JSON; else text on a terminal, JSON elsewhere.", "json", choices=("text", "json")),
+    Setting("timing", "files", str, _T.files, "How long files must be quiet before a pass begins.", "1s", is_duration=True),
+    Setting("timing", "events", str, _T.events, "How long the engine's events must be quiet before a pass begins.", "100ms", is_duration=True),
+    Setting("timing", "max_delay", str, _T.max_delay, "How long a pass is put off at most, however busy it is.", "5s", is_duration=True),
+    Setting("timing", "resync", str, _T.resync, "How often everything is looked at though nothing said so.", "10m", is_duration=True, least=5.0),
+    Setting("timing", "retry", str, _T.retry, "The wait after a first failure; it doubles with each further one.", "5s", is_duration=True, least=0.1),
+    Setting("timing", "retry_most", str, _T.retry_most, "The longest wait between two tries.", "10m", is_duration=True, least=1.0),
+    Setting("flapping", "limit", int, _P.flap_limit, "After so many corrections of one resource within the window it is left alone.", 10, least=1),
+    Setting("flapping", "window", str, _P.flap_window, "The time in which corrections are counted.", "10m", is_duration=True, least=1.0),
+    Setting("watch", "force_polling", bool, default=False, summary="Look at the files now and then, where their file system does not tell of changes.", example=True),
+)  # fmt: skip
+_PROJECT = table(
+    "Project",
+    path=option(str, "A directory of *.toml files, or one file; relative to this file.", "/srv/shop"),
+    name=option(str, "What it is called here and in the logs; that of the directory when not given.", "shop"),
+    apply=option(bool, "As above, for this project.", example=False),
+    heal=option(bool, "As above, for this project.", example=False),
+)
+_TABLES = sorted({setting.table for setting in SETTINGS if setting.table})
+
+
+def _model() -> type[Table]:
+    def fields(name: str) -> dict[str, Any]:
+        return {item.name: option(item.type, item.summary, item.example) for item in SETTINGS if item.table == name}
+
+    tables = {name: option(table(name.title(), **fields(name)), f"Settings of {name}.", {}) for name in _TABLES}
+    projects = option(list_of(_PROJECT), "The projects to keep.", [{"path": "/srv/shop"}])
+    return table("Configuration", **fields(""), **tables, project=projects)
+
+
+class ProjectEntry(NamedTuple):
+    """One project to keep: a directory of specs, or one file."""
+
+    name: str
+    path: Path
+    policy: Policy
+
+
+class Configuration(NamedTuple):
+    """What a service goes by. `file` is "" where there is none; `values` has every setting by its dotted name."""
+
+    file: str
+    projects: tuple[ProjectEntry, ...]
+    values: Mapping[str, Any]
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(**{name: self.values[f"timing.{name}"] for name in Timing._fields})
+
+    def text(self, name: str) -> str:
+        return str(self.values[name])
+
+    def number(self, name: str) -> float:
+        return float(self.values[name])
+
+
+def configure(file: str | None, path: str | None, environment: Mapping[str, str]) -> Configuration:
+    """The configuration in a file, under variables of the environment.
+
+    Args:
+        file: as the user named it; None: there is none.
+        path: the one project to keep, whatever the file says; None: those of the file.
+
+    Raises:
+        SpecError: with every problem of the file and the variables.
+    """
+    problems = Problems()
+    document = _read(file, problems) if file is not None else {}
+    _check_structure(document, problems)
+    values = {".".join(map(str, item.keys)): _value(item, document, environment, problems) for item in SETTINGS}
+    if path is not None:
+        projects = [ProjectEntry(_name_of(Path(path)), Path(path), _policy(values))]
+    else:
+        directory = str(Path(file).absolute().parent) if file is not None else str(Path.cwd())
+        projects = _projects(document, directory, values, environment, problems)
+    if problems:
+        raise SpecError(problems.found)
+    return Configuration(file or "", tuple(projects), values)
+
+
+def _read(file: str, problems: Problems) -> dict[str, Any]:
+    try:
+        text = read_text(file, MAX_FILE_BYTES)
+    except UnreadableError as error:
+        problems.add(Problem(file, 0, 0, "", str(error), error.hint))
+        return {}
+    refused = refuse(text)
+    if refused is not None:
+        problems.add(Problem(file, refused[0], 0, "", refused[1], "no configuration needs that; write it out flat"))
+        return {}
+    try:
+        document = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        message = error.msg[:1].lower() + error.msg[1:]
+        problems.add(Problem(file, error.lineno, error.colno, "", f"not valid TOML: {message}"))
+        return {}
+    except (RecursionError, ValueError) as error:
+        problems.add(Problem(file, 0, 0, "", f"not valid TOML: {error}"))
+        return {}
+    source = Source(file, text, document)
+    for key in document:
+        problems.declare((key,), source)
+    return document
+
+
+def _check_structure(document: Mapping[str, Any], problems: Problems) -> None:
+    model = _model()
+    try:
+        model.model_validate(document)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            finding = Finding(
+                details["type"], details["loc"], details["input"], details.get("ctx") or {}, details["msg"]
+            )
+            words = word(finding, model)
+            message = words.message.replace("unknown table", "unknown option")
+            hint = _ELSEWHERE.get(str(words.keys[0]), words.hint) if len(words.keys) == 1 else words.hint
+            problems.at(words.keys, message, hint)
+
+
+#: what people write here that belongs elsewhere
+_ELSEWHERE = dict.fromkeys(
+    ("container", "image", "network", "volume"),
+    "resources are declared in spec files; give their directory as the `path` of a [[project]]",
+) | {"projects": "write [[project]], once for each"}
+
+
+def _value(setting: Setting, document: Mapping[str, Any], environment: Mapping[str, str], problems: Problems) -> Any:
+    """From the environment, else from the file, else the default."""
+    said = environment.get(setting.variable)
+    if said is not None:
+        return _from_variable(setting, said, problems)
+    holder: Any = document.get(setting.table, {}) if setting.table else document
+    raw = holder.get(setting.name) if isinstance(holder, dict) else None
+    if type(raw) is not setting.type or problems.is_broken(setting.keys):
+        return setting.default
+
+    def complain(message: str, hint: str) -> None:
+        problems.at(setting.keys, message, hint)
+
+    return _converted(setting, raw, complain)
+
+
+def _from_variable(setting: Setting, text: str, problems: Problems) -> Any:
+    def complain(message: str, hint: str) -> None:
+        problems.add(Problem("", 0, 0, setting.variable, message, hint))
+
+    raw: Any = text
+    if setting.type is bool:
+        if text.lower() not in ("true", "false", "1", "0"):
+            complain(f"{text!r} is neither true nor false", "write true or false")
+            return setting.default
+        raw = text.lower() in ("true", "1")
+    elif setting.type is int:
+        if not text.isdecimal():
+            complain(f"{text!r} is not a whole number", "")
+            return setting.default
+        raw = int(text)
+    return _converted(setting, raw, complain)
+
+
+def _converted(setting: Setting, raw: Any, complain: Callable[[str, str], None]) -> Any:
+    value = raw
+    if setting.is_duration:
+        try:
+            value = (declare_duration(raw) or 0) / 1e9
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            complain(message, hint or "write a duration, such as 30s or 5m")
+            return setting.default
+    if setting.choices and value not in setting.choices:
+        complain(f"must be {' or '.join(map(repr, setting.choices))}", "")
+    elif isinstance(value, int | float) and not isinstance(value, bool) and value < setting.least:
+        unit = " s" if setting.is_duration else ""
+        complain(f"must be at least {setting.least:g}{unit}", "")
+    return value
+
+
+# --- projects ------------------------------------------------------------------------------------------------------
+
+
+def _policy(values: Mapping[str, Any]) -> Policy:
+    return Policy(values["apply"], values["heal"], values["flapping.limit"], values["flapping.window"])
+
+
+def _projects(
+    document: Mapping[str, Any],
+    directory: str,
+    values: Mapping[str, Any],
+    environment: Mapping[str, str],
+    problems: Problems,
+) -> list[ProjectEntry]:
+    policy = _policy(values)
+    found: dict[str, ProjectEntry] = {}
+
+    def add(entry: ProjectEntry, place: Keys) -> None:
+        if entry.name in found:
+            message = f"two projects are called {entry.name!r}: {found[entry.name].path} and {entry.path}"
+            problems.at(place, message, "give one of them another `name`")
+        found[entry.name] = entry
+
+    for place, entry in _declared(document, directory, policy, environment, problems):
+        add(entry, place)
+    for entry in (
+        _under(Path(absolute(directory, values["root"], environment)), policy, problems) if values["root"] else ()
+    ):
+        add(entry, ("root",))
+    if not found and not problems:
+        problems.add(Problem("", 0, 0, "", "there is no project", "add a [[project]] with a `path`, or give a PATH"))
+    if len(found) > MAX_PROJECTS:
+        problems.add(Problem("", 0, 0, "", f"{len(found)} projects; at most {MAX_PROJECTS} are kept", ""))
+    return [*found.values()]
+
+
+def _declared(
+    document: Mapping[str, Any], directory: str, policy: Policy, environment: Mapping[str, str], problems: Problems
+) -> Iterator[tuple[Keys, ProjectEntry]]:
+    entries = document.get("project", [])
+    for position, entry in enumerate(entries if isinstance(entries, list) else ()):
+        place: Keys = ("project", position)
+        if not isinstance(entry, dict) or problems.is_broken(place):
+            continue
+        where = entry.get("path")
+        if not isinstance(where, str) or not where:
+            problems.at((*place, "path"), "must be given", 'write path = "/srv/specs"')
+            continue
+        whole = Path(absolute(directory, where, environment))
+        name = entry.get("name") or _name_of(whole)
+        if wrong := wrong_project(str(name)):
+            problems.at((*place, "name"), wrong, "give it a `name`")
+            continue
+        apply, heal = entry.get("apply", policy.apply), entry.get("heal", policy.heal)
+        yield place, ProjectEntry(str(name), whole, policy._replace(apply=bool(apply), heal=bool(heal)))
+
+
+def _under(root: Path, policy: Policy, problems: Problems) -> list[ProjectEntry]:
+    try:
+        directories = sorted(item for item in root.iterdir() if item.is_dir() and not item.name.startswith("."))
+    except OSError as error:
+        problems.at(("root",), f"{root} cannot be listed: {error.strerror}", "give a directory that holds projects")
+        return []
+    holding = [item for item in directories if any(item.glob("*.toml"))]
+    return [ProjectEntry(_name_of(item), item, policy) for item in holding]
+
+
+def _name_of(path: Path) -> str:
+    whole = path.absolute()
+    return default_project(whole.stem if whole.suffix == ".toml" else whole.name) or "project"
+
+
+def default_file() -> str | None:
+    """The usual file, if there is one."""
+    return DEFAULT_FILE if os.access(DEFAULT_FILE, os.F_OK) else None

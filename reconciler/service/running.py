@@ -1,0 +1,162 @@
+"""The main thread of a service: signals, the service manager, the watchdog. Everything else is in the loop's threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from reconciler.errors import ReconcilerError, SpecError
+from reconciler.loop.instance import Instance, Settings
+from reconciler.loop.telling import Condition, Snapshot
+from reconciler.service.notify import Notifier
+
+#: seconds between looks after the projects
+_TICK = 0.25
+#: seconds for which a pass may show no sign of life before the watchdog is left to bite: a build may compute in silence
+_LONGEST_SILENCE = 3900.0
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Service:
+    """Runs an instance until a signal ends it."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        notifier: Notifier,
+        log: Any,
+        reload: Callable[[], Settings],
+        stop_timeout: Callable[[], float],
+        *,
+        once: bool = False,
+    ) -> None:
+        self._instance, self._notifier, self._log = instance, notifier, log
+        self._reload, self._stop_timeout, self._once = reload, stop_timeout, once
+        self._signals: SimpleQueue[int] = SimpleQueue()
+        self._is_ready = False
+        self._fed = 0.0
+        self._stopping = False
+
+    def run(self) -> int:
+        """0 after a signal; with `once`, when every project had its pass: 0 if all are settled."""
+        with self._receiving():
+            self._instance.start()
+            while True:
+                number = self._next_signal()
+                if number == signal.SIGHUP:
+                    self._load_anew()
+                elif number in _ENDING:
+                    return self._stop(number)
+                snapshot = self._look_after()
+                if (
+                    self._once
+                    and snapshot is not None
+                    and all(_has_ended(item.condition) for item in snapshot.projects)
+                ):
+                    settled = all(item.condition is Condition.SETTLED for item in snapshot.projects)
+                    self._stop(None)
+                    return 0 if settled else 1
+
+    # --- while it runs -----------------------------------------------------------------------------------------
+
+    def _next_signal(self) -> int | None:
+        try:
+            return self._signals.get(timeout=_TICK)
+        except Empty:
+            return None
+
+    def _look_after(self) -> Snapshot | None:
+        self._instance.look_after()
+        now = time.monotonic()
+        pause = min(1.0, (self._notifier.watchdog or 2.0) / 2)
+        if now - self._fed < pause:
+            return None
+        self._fed = now
+        snapshot = self._instance.snapshot()
+        self._notifier.status(status_line(snapshot))
+        # A project whose thread hangs shows no sign of life, and then this process is better started anew.
+        if self._instance.silent_for() < _LONGEST_SILENCE:
+            self._notifier.alive()
+        if not self._is_ready:
+            self._is_ready = _is_ready(snapshot)
+            if self._is_ready:
+                self._notifier.ready()
+            else:  # an engine that is not there yet is waited for, and no reason to be started again
+                self._notifier.needs_longer(60.0)
+        return snapshot
+
+    def _load_anew(self) -> None:
+        self._notifier.reloading()
+        try:
+            self._instance.reload(self._reload())
+        except SpecError as error:
+            self._log.error("configuration refused", text=str(error), kept="the former one")
+        except ReconcilerError as error:
+            self._log.error("configuration not loaded", text=str(error), kept="the former one")
+        else:
+            self._log.info("configuration loaded")
+        self._notifier.ready()
+
+    def _stop(self, number: int | None) -> int:
+        timeout = self._stop_timeout()
+        self._stopping = True
+        self._notifier.stopping()
+        self._notifier.needs_longer(timeout + 5)
+        if number is not None:
+            self._log.info("stopping", because=signal.Signals(number).name)
+        ended = self._instance.stop(timeout)
+        if not ended:
+            self._log.warning("stopped in the middle", text="the next pass finishes or undoes what was begun")
+            # Threads that wait for the engine would keep the interpreter from ending.
+            os._exit(0)
+        self._log.info("stopped")
+        return 0
+
+    @contextmanager
+    def _receiving(self) -> Iterator[None]:
+        def on_signal(number: int, frame: object) -> None:
+            del frame
+            if self._stopping and number in _ENDING:
+                os._exit(128 + number)
+            self._signals.put(number)
+
+        numbers = (*_ENDING, signal.SIGHUP)
+        before = {number: signal.signal(number, on_signal) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, previous in before.items():
+                signal.signal(number, previous)
+
+
+def _has_ended(condition: Condition) -> bool:
+    return condition not in (Condition.STARTING, Condition.CHANGING)
+
+
+def _is_ready(snapshot: Snapshot) -> bool:
+    """Every project was looked at, and the engine answered: what was declared is being kept."""
+    waiting = (Condition.STARTING, Condition.CHANGING, Condition.AWAY)
+    return snapshot.engine.is_connected and all(item.condition not in waiting for item in snapshot.projects)
+
+
+def status_line(snapshot: Snapshot) -> str:
+    """`3 projects: 2 settled, 1 failing`, for those who look in passing."""
+    if snapshot.is_suspended:
+        return "suspended: nothing is touched"
+    if not snapshot.engine.is_connected:
+        return f"waiting for the engine: {snapshot.engine.text}"
+    counts: dict[str, int] = {}
+    for item in snapshot.projects:
+        counts[item.condition.value] = counts.get(item.condition.value, 0) + 1
+    total = len(snapshot.projects)
+    if total == 1:
+        only = snapshot.projects[0]
+        return (
+            f"{only.name}: {only.condition.value}, revision {only.attempted or 'none'}, {len(only.resources)} resources"
+        )
+    return f"{total} projects: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

@@ -1,0 +1,62 @@
+"""A way to an engine that can be cut, as when the engine is stopped: its socket is gone, connections end."""
+
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+
+class Proxy:
+    """Forwards a unix socket of its own to that of an engine."""
+
+    def __init__(self, directory: Path, target: str) -> None:
+        self.path = directory / "engine.sock"
+        self._target = target.removeprefix("unix://")
+        self._server: socket.socket | None = None
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self.mend()
+
+    @property
+    def address(self) -> str:
+        return f"unix://{self.path}"
+
+    def cut(self) -> None:
+        assert self._server is not None
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self.path.unlink()
+        with self._lock:
+            ended, self._open = self._open, set()
+        for end in ended:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(self.path))
+        self._server.listen(64)
+        threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
+
+    def _accept(self, server: socket.socket) -> None:
+        while True:
+            try:
+                near, _ = server.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self._target)
+            with self._lock:
+                self._open |= {near, far}
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while content := source.recv(65536):
+                sink.sendall(content)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._open.discard(source)
+        source.close()
