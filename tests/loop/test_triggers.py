@@ -150,9 +150,11 @@ def test_a_newer_revision_interrupts(simulation: Simulation) -> None:
     project = simulation.add(WEB)
     simulation.advance(1)
     original = simulation.engine.create_container
+    made: list[str] = []
 
     def create(name: str, body: dict[str, object], platform: str) -> object:
-        if name.startswith("shop-web-1"):  # while the first is being made, the spec changes once more
+        made.append(name)
+        if len(made) == 1:  # while the first is being made, the spec changes once more
             simulation.edit(WEB + 'environment = { A = "2" }\n')
             simulation.time += 1
             project.look_after()
