@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench
+.PHONY: help check format lint types imports tests golden bench differential soak matrix
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -28,3 +28,12 @@ golden: ## write the expected files anew from what the tests see
 
 bench: ## side by side with Docker Compose: scripts/engine exec make bench ARGS="..."
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+matrix: ## the tests on every kind of engine (20 minutes, as root); writes docs/engines.md. One: make matrix ARGS=podman5
+	$(BIN)/python -m tests.matrix.run $(ARGS)
+
+differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
+	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)
+
+soak: ## a thousand random specs on an engine: scripts/engine exec make soak [EXAMPLES=1000 SEED=1]
+	RECONCILER_EXAMPLES=$(or $(EXAMPLES),1000) RECONCILER_SEED=$(or $(SEED),1) $(BIN)/pytest -q -n 2 tests/options/test_combinations.py

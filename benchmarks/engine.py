@@ -75,19 +75,36 @@ class Engine:
                 with suppress(EngineError):
                     self.ask("DELETE", f"/{kind}/{quote(name)}")
 
-    def ask(self, method: str, path: str) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON of an answer, None when it has none.
+
+        Args:
+            body: what is sent: bytes as they are, anything else as JSON.
 
         Raises:
             EngineError: the engine said no.
         """
+        said = self.read(path, method, body)
+        if not said.strip().startswith((b"{", b"[")):
+            return None
+        lines = said.splitlines()  # some answers are one document a line: what became of it stands in the last
+        return json.loads(lines[-1] if len(lines) > 1 else said)
+
+    def read(self, path: str, method: str = "GET", body: Any = None) -> bytes:
+        """The bytes of an answer.
+
+        Raises:
+            EngineError: the engine said no.
+        """
+        is_raw = isinstance(body, bytes)
+        kind = {"Content-Type": "application/x-tar" if is_raw else "application/json"} if body is not None else {}
         connection = _Connection(self.socket)
         try:
-            connection.request(method, path)
+            connection.request(method, path, body if is_raw or body is None else json.dumps(body), kind)
             answer = connection.getresponse()
-            body = answer.read()
+            said = answer.read()
         finally:
             connection.close()
         if answer.status >= 400:
-            raise EngineError(f"{method} {path}: {answer.status} {body[:300].decode(errors='replace')}")
-        return json.loads(body) if body.strip().startswith((b"{", b"[")) else None
+            raise EngineError(f"{method} {path}: {answer.status} {said[:300].decode(errors='replace')}")
+        return said

@@ -24,6 +24,7 @@ from reconciler.planning.world import EVERYTHING, Request
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Happening
+    from reconciler.apply.readiness import Clock
 
 
 class Pass(NamedTuple):
@@ -73,6 +74,7 @@ def act(
     look_again: Callable[[], Pass],
     notify: Callable[[Happening], None] | None = None,
     cancelled: Event | None = None,
+    clock: Clock | None = None,
 ) -> Report:
     """Execute a plan, then look again: what is still to do did not stick.
 
@@ -82,7 +84,7 @@ def act(
         return Report((), planned)
     from reconciler.apply.executor import execute, ignore
 
-    outcomes = execute(planned, engine, notify or ignore, cancelled)
+    outcomes = execute(planned, engine, notify or ignore, cancelled, clock)
     try:
         return Report(outcomes, look_again().plan)
     except EngineError as error:

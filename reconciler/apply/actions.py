@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Event
 from typing import assert_never
 
+from reconciler.apply.delivery import deliver
+from reconciler.apply.readiness import Clock, StaleError, Waiting
 from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
 from reconciler.engine.interface import Engine, Progress
-from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
-from reconciler.model.desired import Condition
+from reconciler.engine.warnings import refuse_dropped
+from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     BuildImage,
     Connect,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DeliverFiles,
     Disconnect,
+    Drain,
+    OnContainer,
     PullImage,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
     TagImage,
@@ -35,20 +44,16 @@ from reconciler.model.plan import (
 )
 from reconciler.model.structures import endpoint_body
 
-_POLL_SECONDS = 0.25
-
-
-class StaleError(EngineError):
-    """The object is no longer the one that was observed."""
-
 
 class Performer:
     """Performs actions of one plan; remembers the ids of what it makes, by name. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, progress: Callable[[str, str], None], cancelled: Event) -> None:
+    def __init__(
+        self, engine: Engine, progress: Callable[[str, str], None], cancelled: Event, clock: Clock | None = None
+    ) -> None:
         self._engine = engine
         self._progress = progress
-        self._cancelled = cancelled
+        self._waiting = Waiting(engine, cancelled, clock or Clock())
         self._made: dict[str, str] = {}
 
     def perform(self, address: str, action: Action) -> tuple[str, ...]:
@@ -74,6 +79,9 @@ class Performer:
                 engine.create_volume(encode_volume(action))
             case RemoveVolume(name):
                 engine.remove_volume(name)
+            case RemoveHolder(volume):
+                with suppress(NotFoundError):
+                    engine.remove_volume(volume)
             case RemoveNetwork(network):
                 engine.remove_network(self._id(network))
             case Connect(network, container, endpoint):
@@ -84,22 +92,17 @@ class Performer:
                 return self._perform_on_container(action)
         return ()
 
-    def _perform_on_container(
-        self,
-        action: CreateContainer
-        | StartContainer
-        | StopContainer
-        | UnpauseContainer
-        | RenameContainer
-        | RemoveContainer
-        | UpdateContainer
-        | WaitContainer,
-    ) -> tuple[str, ...]:
+    def _perform_on_container(self, action: OnContainer) -> tuple[str, ...]:
         engine = self._engine
         match action:
             case CreateContainer(name):
-                self._made[name], warnings = engine.create_container(name, encode_container(action), action.platform)
-                return warnings
+                return self._create(action, name)
+            case DeliverFiles(container, files):
+                deliver(engine, self._id(container), files)
+            case RestartContainer(container, timeout):
+                engine.restart_container(self._id(container), timeout)
+            case SignalContainer(container, signal):
+                engine.signal_container(self._id(container), signal)
             case StartContainer(container):
                 engine.start_container(self._id(container))
             case StopContainer(container, timeout):
@@ -108,15 +111,32 @@ class Performer:
                 engine.unpause_container(self._id(container))
             case RenameContainer(container, name):
                 engine.rename_container(self._id(container), name)
-            case RemoveContainer(container):
-                engine.remove_container(self._id(container))
+            case RemoveContainer(container, unused):
+                engine.remove_container(self._id(container), volumes=unused)
             case UpdateContainer(container, config):
-                return engine.update_container(self._id(container), encode_update(config))
+                return refuse_dropped(engine.update_container(self._id(container), encode_update(config)), config)
             case WaitContainer(container, condition, timeout):
-                self._wait(container, condition, timeout)
+                self._waiting.until(condition, container.name, self._id(container), timeout)
+            case AwaitReady(container):
+                self._waiting.until_ready(action, self._id(container))
+            case Drain(_, seconds):
+                self._waiting.drain(seconds)
             case _:
                 assert_never(action)
         return ()
+
+    def _create(self, action: CreateContainer, name: str) -> tuple[str, ...]:
+        """Make it; one that the engine made other than it was asked to is taken away again."""
+        donors = {
+            option: Ref(ref.name, ref.id or self._made.get(ref.name, "")) for option, ref in action.donors.items()
+        }
+        body = encode_container(action._replace(donors=donors))
+        self._made[name], warnings = self._engine.create_container(name, body, action.platform)
+        try:
+            return refuse_dropped(warnings, action.config)
+        except EngineRefusedError:
+            self._engine.remove_container(self._made.pop(name))
+            raise
 
     def _id(self, target: Ref) -> str:
         """The id that was observed, or that of what this plan made under the name."""
@@ -141,51 +161,3 @@ class Performer:
         if found != image_id:
             raise StaleError(f"{reference} names another image than when this was planned")
         self._engine.remove_image(reference)
-
-    def _wait(self, target: Ref, condition: Condition, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while True:
-            container_id = self._id(target)
-            answers = self._engine.inspect_containers([container_id])
-            if not answers:
-                raise StaleError(f"{target.name} is gone")
-            state = answers[0].get("State") or {}
-            if _reached(target.name, condition, state):
-                return
-            if time.monotonic() >= deadline:
-                raise EngineRefusedError(
-                    f"{target.name} is not {condition.value} after {timeout:.0f} s{_health_log(state)}"
-                )
-            if self._cancelled.wait(_POLL_SECONDS):
-                raise EngineRefusedError(f"stopped while waiting for {target.name}")
-
-
-def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bool:
-    """Whether the condition holds; an end that makes it impossible is refused at once."""
-    status, code = state.get("Status"), state.get("ExitCode")
-    if condition is Condition.COMPLETED:
-        if status == "exited" and code != 0:
-            raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
-        return status == "exited"
-    if status in ("exited", "dead"):
-        raise EngineRefusedError(f"{name} ended with exit code {code}", hint=f"see `docker logs {name}`")
-    if condition is Condition.STARTED:
-        return status == "running"
-    health = state.get("Health")
-    status_text = health.get("Status") if isinstance(health, Mapping) else None
-    if status_text is None and status == "running":
-        raise EngineRefusedError(
-            f"{name} has no health check, so it never becomes healthy",
-            hint="declare a healthcheck, or wait for `started`",
-        )
-    if status_text == "unhealthy":
-        raise EngineRefusedError(f"{name} is unhealthy{_health_log(state)}")
-    return status_text == "healthy"
-
-
-def _health_log(state: Mapping[str, object]) -> str:
-    """The last answer of the health check, on lines of its own."""
-    health = state.get("Health")
-    entries = health.get("Log") if isinstance(health, Mapping) else None
-    output = str((entries or [{}])[-1].get("Output") or "").strip()
-    return f"; its health check said:\n    {output[:500]}" if output else ""

@@ -13,15 +13,19 @@ from contextlib import nullcontext
 from threading import BoundedSemaphore, Event
 from typing import NamedTuple
 
-from reconciler.apply.actions import Performer, StaleError
+from reconciler.apply.actions import Performer
+from reconciler.apply.readiness import Clock, StaleError
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError, NotFoundError
 from reconciler.model.address import Address, Kind
+from reconciler.model.describe import describe
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     BuildImage,
     Change,
     Disconnect,
+    Drain,
     Plan,
     PullImage,
     RemoveContainer,
@@ -29,12 +33,12 @@ from reconciler.model.plan import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
     Verb,
     WaitContainer,
-    describe,
 )
 from reconciler.model.report import Outcome, Status
 
@@ -42,7 +46,7 @@ from reconciler.model.report import Outcome, Status
 #: on two cores four at once is the optimum that was measured, and more only delays the first.
 LIMITS = {"build": 2, "pull": 4, "container": 4, "rest": 8}
 _MAX_WORKERS = 24
-_HARMFUL = (StopContainer, RemoveContainer, RemoveNetwork, RemoveVolume, RemoveImage, Disconnect)
+_HARMFUL = (StopContainer, RestartContainer, RemoveContainer, RemoveNetwork, RemoveVolume, RemoveImage, Disconnect)
 
 
 class Happening(NamedTuple):
@@ -62,7 +66,9 @@ class _Run:
     for each change and each "after", not a look at everything whenever something ends.
     """
 
-    def __init__(self, plan: Plan, engine: Engine, notify: Callable[[Happening], None], cancelled: Event) -> None:
+    def __init__(
+        self, plan: Plan, engine: Engine, notify: Callable[[Happening], None], cancelled: Event, clock: Clock
+    ) -> None:
         self.plan = plan
         self.notify = notify
         self.cancelled = cancelled
@@ -75,6 +81,7 @@ class _Run:
             engine,
             lambda address, line: notify(Happening(changes[address].address, changes[address].verb, "line", line)),
             cancelled,
+            clock,
         )
         self.limits = {kind: BoundedSemaphore(count) for kind, count in LIMITS.items()}
         obtaining = [position for position, change in enumerate(plan.changes) if _obtains(change)]
@@ -111,14 +118,15 @@ def execute(
     engine: Engine,
     notify: Callable[[Happening], None],
     cancelled: Event | None = None,
+    clock: Clock | None = None,
 ) -> tuple[Outcome, ...]:
     """Do everything the plan says; one outcome for each change, in the plan's order.
 
     Args:
         notify: told what happens as it happens, from several threads.
-        cancelled: once set, nothing new is begun; what is under way is finished.
+        cancelled: once set, nothing new is begun and nothing is waited for; what is under way is finished or undone.
     """
-    run = _Run(plan, engine, notify, cancelled or Event())
+    run = _Run(plan, engine, notify, cancelled or Event(), clock or Clock())
     ready = [position for position, missing in enumerate(run.missing) if not missing]
     running: dict[Future[Outcome], int] = {}
     with ThreadPoolExecutor(max_workers=min(_MAX_WORKERS, max(1, len(plan.changes)))) as pool:
@@ -185,10 +193,10 @@ def _perform(run: _Run, change: Change) -> Outcome:
             warnings += _act(run, change, step.action)
         except EngineError as error:
             status, message = _failure(change, step, error)
-            if _take_back(run, change, undone) and _starts_again(undone):
+            if _take_back(run, change, undone) and _serves_again(undone):
                 status = Status.RESTORED
             break
-        undone = [] if step.commits else [*undone, step]
+        undone = [step] if step.commits else [*undone, step]
     return Outcome(change.address, change.verb, status, time.monotonic() - began, message, tuple(warnings))
 
 
@@ -221,14 +229,15 @@ def _work(change: Change, action: Action) -> str:
         return "build"
     if isinstance(action, PullImage):
         return "pull"
-    if isinstance(action, WaitContainer):
+    if isinstance(action, WaitContainer | AwaitReady | Drain):
         return ""  # it works the engine no harder
     return "container" if change.address.kind is Kind.CONTAINER else "rest"
 
 
-def _starts_again(steps: list[Step]) -> bool:
-    """Whether taking these back starts what served before."""
-    return any(isinstance(action, StartContainer) for step in steps for action in step.undo)
+def _serves_again(steps: list[Step]) -> bool:
+    """Whether taking these back leaves serving what served before: it is started, or its rival is taken away."""
+    undone = {type(action) for step in steps for action in step.undo}
+    return StartContainer in undone or {StopContainer, RemoveContainer} <= undone
 
 
 def _take_back(run: _Run, change: Change, done: list[Step]) -> bool:

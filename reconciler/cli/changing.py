@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def plan(options: argparse.Namespace) -> int:
     """Show what apply would do."""
-    desired = load_spec(options)
+    desired = load_spec(options, builds=not options.no_build)
     request = make_request(options, desired)
     made = look(desired, open_engine(options), request, locator(desired), kept_hashes())
     refuse_unknown_targets(request, desired, made.plan)
@@ -80,7 +80,7 @@ def apply(options: argparse.Namespace) -> int:
     if keep is not None:
         _refuse_selection(options)
         options.path = keep.path
-    desired = load_spec(options)
+    desired = load_spec(options, builds=keep.request.build if keep is not None else not options.no_build)
     engine = open_engine(options)
     request = keep.request if keep is not None else make_request(options, desired)
     made = look(desired, engine, request, locator(desired), kept_hashes())
@@ -125,7 +125,7 @@ def _addresses_of(keep: SavedPlan | None, planned: Plan) -> tuple[Address, ...]:
 
 def destroy(options: argparse.Namespace) -> int:
     """Remove what the project owns, in the reverse order."""
-    desired = load_spec(options)
+    desired = load_spec(options, builds=False)
     engine = open_engine(options)
     request = Request(volumes=options.volumes)
     made = look_destroy(desired, engine, request)

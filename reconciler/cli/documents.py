@@ -6,7 +6,8 @@ import json
 import sys
 from typing import Any
 
-from reconciler.model.plan import Change, Plan, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import Change, Plan
 from reconciler.model.report import Report
 from reconciler.model.values import to_json
 
@@ -50,6 +51,7 @@ def change_document(change: Change) -> dict[str, Any]:
         "actions": [describe(step.action) for step in change.steps],
         "after": [str(address) for address in change.after],
         "note": change.note,
+        "order": change.order,
     }
 
 

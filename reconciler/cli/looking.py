@@ -36,6 +36,8 @@ class Line(NamedTuple):
     image: str
     ports: tuple[str, ...]
     name: str
+    is_job: bool = False
+    beside: ObservedContainer | None = None
 
 
 def status(options: argparse.Namespace) -> int:
@@ -74,6 +76,8 @@ def _document(line: Line) -> dict[str, Any]:
         "since": line.since,
         "image": line.image,
         "ports": list(line.ports),
+        "job": line.is_job,
+        "rollout": None if line.beside is None else {"name": line.beside.name, "health": _health(line.beside)},
     }
 
 
@@ -93,27 +97,39 @@ def _lines(made: Pass) -> list[Line]:
                 made,
                 address,
                 sync,
-                owned.get((address.name, address.instance or 1)) if address.kind is Kind.CONTAINER else None,
+                owned.get((address.name, address.instance or 1), []) if address.kind is Kind.CONTAINER else [],
             )
         )
     return lines
 
 
-def _owned(made: Pass) -> dict[tuple[str, int], ObservedContainer]:
-    found: dict[tuple[str, int], ObservedContainer] = {}
+def _owned(made: Pass) -> dict[tuple[str, int], list[ObservedContainer]]:
+    """Ours by resource, the one that serves first; a second one means that a roll-out is under way, or was cut off."""
+    found: dict[tuple[str, int], list[ObservedContainer]] = {}
     for container in made.observed.containers:
         owner, address = owner_of(Kind.CONTAINER, container.labels, made.desired.project)
-        if owner is Owner.OURS and address is not None and not container.name.endswith((".next", ".prev")):
-            found[address.name, address.instance or 1] = container
+        if owner is Owner.OURS and address is not None:
+            found.setdefault((address.name, address.instance or 1), []).append(container)
+    for objects in found.values():
+        objects.sort(key=lambda item: (item.status != "running", item.name.endswith((".next", ".prev")), item.name))
     return found
 
 
-def _line(made: Pass, address: Address, sync: str, container: ObservedContainer | None) -> Line:
+def _line(made: Pass, address: Address, sync: str, containers: list[ObservedContainer]) -> Line:
     resource = made.desired.resources.get(address)
     name = getattr(resource, "name", "") or getattr(resource, "reference", "")
-    if container is not None:
+    if containers:
+        container, *others = containers
         return Line(
-            address, sync, _health(container), container.since, container.image, container.published, container.name
+            address,
+            sync,
+            _health(container),
+            container.since,
+            container.image,
+            container.published,
+            container.name,
+            getattr(resource, "is_job", False),
+            others[0] if others else None,
         )
     if address.kind is Kind.IMAGE:
         image = made.observed.image_by_reference(name) if name else None
@@ -144,11 +160,25 @@ def _health(container: ObservedContainer) -> str:
     return container.status
 
 
+def _health_text(line: Line) -> str:
+    if line.beside is None:
+        return line.health
+    role = {".next": "candidate", ".prev": "predecessor"}.get(line.beside.name[-5:], "other")
+    return f"{line.health}; {role} {_health(line.beside)}"
+
+
 def _print_table(lines: list[Line]) -> None:
     painter = Painter()
     rows = [("RESOURCE", "SYNC", "HEALTH", "SINCE", "IMAGE", "PORTS")]
     rows += [
-        (clean(str(line.address)), line.sync, line.health, ago(line.since), clean(line.image), ", ".join(line.ports))
+        (
+            clean(str(line.address)),
+            line.sync,
+            _health_text(line),
+            ago(line.since),
+            clean(line.image),
+            ", ".join(line.ports),
+        )
         for line in lines
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
@@ -193,7 +223,7 @@ def _find(options: argparse.Namespace, engine: Engine) -> list[tuple[ObservedCon
         raise UsageError(str(error)) from None
     if wanted.kind is not Kind.CONTAINER:
         raise UsageError(f"{options.address} is not a container's address\n    hint: write one such as container.web")
-    project = load_spec(options).project
+    project = load_spec(options, builds=False).project
     found = []
     for container in observe(engine, project).containers:
         owner, address = owner_of(Kind.CONTAINER, container.labels, project)

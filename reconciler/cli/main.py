@@ -67,7 +67,8 @@ def _run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         count = len(error.problems)
         unharmed = "; nothing was changed" if options.command in ("apply", "destroy") else ""
-        complain(f"{error}\n\n{count} problem{'s' if count != 1 else ''} in the spec{unharmed}.")
+        where = "the Compose files" if options.command == "import" else "the spec"
+        complain(f"{error}\n\n{count} problem{'s' if count != 1 else ''} in {where}{unharmed}.")
     except ReconcilerError as error:
         complain(f"error: {chain(error)}")
     return 1
@@ -145,6 +146,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from reconciler.cli import looking
 
         return {"status": looking.status, "logs": looking.logs, "restart": looking.restart}[name]
+    if name == "import":
+        from reconciler.cli.importing import import_
+
+        return import_
     from reconciler.cli import changing
 
     return {"plan": changing.plan, "apply": changing.apply, "drift": changing.drift, "destroy": changing.destroy}[name]

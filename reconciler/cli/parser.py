@@ -121,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(command)
     _add_yes(command)
     command.add_argument("--volumes", action="store_true", help="the volumes too, with what is in them")
+    _add_import(commands)
     _add_on_container(commands, "logs", "print the output of a container")
     _add_on_container(commands, "restart", "restart a container")
     add("schema", "print the JSON Schema of a spec file, for editors", path="")
@@ -168,6 +169,47 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         help="replace it even though nothing differs; may be repeated",
     )
     parser.add_argument("--no-build", action="store_true", help="use the images present under their tags")
+
+
+_IMPORT = """\
+Write a spec for what a Compose file declares, or what containers are.
+
+  reconciler import compose.yaml                     writes reconciler.toml beside it
+  reconciler import compose.yaml --profile debug -o specs/shop.toml
+  reconciler import compose.yaml -o -                prints it
+  reconciler import --running web db -o shop.toml    from containers, to be adopted
+
+Several files are merged as by `docker compose -f A -f B`. What a spec cannot say is listed on stderr.
+"""
+
+
+def _add_import(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("import", help="write a spec for a Compose file", description=_IMPORT)
+    command.add_argument(
+        "files", nargs="*", metavar="NAME", help="Compose files, later ones over earlier; with --running, containers"
+    )
+    command.add_argument(
+        "-o",
+        "--output",
+        default="",
+        metavar="FILE",
+        help="where to write; - is stdout (default: reconciler.toml beside it)",
+    )
+    command.add_argument(
+        "-p", "--project", default="", metavar="NAME", help="the project's name, as for `docker compose -p`"
+    )
+    command.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="services of this profile too; * is all; may be repeated",
+    )
+    command.add_argument(
+        "--running", action="store_true", help="the names are those of containers on the engine, not of Compose files"
+    )
+    command.add_argument("--force", action="store_true", help="overwrite the file if it is there")
+    _add_common(command, default=argparse.SUPPRESS)
 
 
 def _add_on_container(commands: argparse._SubParsersAction[_Parser], name: str, summary: str) -> None:

@@ -25,7 +25,7 @@ _WORDS = {
     Reason.DRIFTED: "it drifted from the spec",
     Reason.ORPHAN: "it has left the spec",
     Reason.IMAGE_CHANGED: "its image changed",
-    Reason.CONTENT_CHANGED: "what it is built from changed",
+    Reason.CONTENT_CHANGED: "what it is made from changed",
     Reason.DEPENDENCY: "what it depends on is made anew",
     Reason.REQUESTED: "it was asked for",
     Reason.INTERRUPTED: "an earlier run was cut off",
@@ -121,6 +121,7 @@ def summary_line(plan: Plan, wording: Wording = PLANNING) -> str:
 
 def _change_text(change: Change, painter: Painter, wording: Wording) -> str:
     sign, colour = _SIGNS[change.verb]
+    sign = "+/-" if change.order == "start-first" else sign
     title = f"{painter.paint(sign, colour)} {painter.paint(clean(str(change.address)), '1')}"
     # Whoever destroys a project knows why it goes.
     says_why = not (wording.destroys and change.reason is Reason.ORPHAN)
@@ -140,7 +141,10 @@ def _change_text(change: Change, painter: Painter, wording: Wording) -> str:
 
 
 def _forces(forces: str) -> str:
-    return "forces replacement" if forces in ("replace", "data") else ""
+    word, _, signal = forces.partition(":")
+    if word == "signal":
+        return f"sends {signal}"
+    return {"replace": "forces replacement", "data": "forces replacement", "restart": "restarts it"}.get(word, "")
 
 
 def outcome_line(outcome: Outcome, painter: Painter) -> str:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from reconciler.planning.planner import Locate
 
 
-def load_spec(options: argparse.Namespace) -> DesiredState:
+def load_spec(options: argparse.Namespace, *, builds: bool = True) -> DesiredState:
     from reconciler.spec.load import load
 
     path = Path(options.path)
     try:
-        return load(path, os.environ)
+        return load(path, os.environ, builds=builds)
     except SpecError:
         from reconciler.cli.saved import is_saved_plan
 

@@ -4,12 +4,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import NamedTuple
 
-from reconciler.engine.context import INLINE_NAME
+from reconciler.engine.context import INLINE_NAME, archive
 from reconciler.engine.credentials import Logins, registry_of
 from reconciler.engine.dockerfile import base_images, buildkit_features
+from reconciler.engine.interface import Progress
+from reconciler.engine.sdk import Sdk
+from reconciler.engine.streams import follow_build, read_lines
+from reconciler.errors import EngineRefusedError
 from reconciler.model.desired import Build
 from reconciler.model.forms import write_ulimits
+
+
+class ClassicBuilder(NamedTuple):
+    """The builder that every engine has. `no_buildkit` is why it is used; `silence` how long it may say nothing."""
+
+    sdk: Sdk
+    logins: Logins
+    no_buildkit: str
+    silence: float
+
+    def build(
+        self,
+        build: Build,
+        dockerfile: str,
+        tags: Sequence[str],
+        labels: Mapping[str, str],
+        content: str,
+        progress: Progress,
+    ) -> None:
+        """Send the context and follow what comes of it; `content` is its hash when the build was planned."""
+        doing = f"build {tags[0] if tags else build.context}"
+        chunks = self.sdk.stream(
+            doing,
+            "/build",
+            params=build_parameters(build, tags, labels),
+            headers=build_headers(build, dockerfile, self.logins),
+            content=archive(build, content),
+            silence=self.silence,
+        )
+        try:
+            with closing(chunks):
+                follow_build(read_lines(chunks, doing), doing, progress)
+        except EngineRefusedError as error:
+            if note := classic_builder_note(dockerfile, self.no_buildkit):
+                raise EngineRefusedError(str(error), error.status, note) from error
+            raise
 
 
 def build_parameters(build: Build, tags: Sequence[str], labels: Mapping[str, str]) -> dict[str, str | int | list[str]]:

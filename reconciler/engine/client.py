@@ -9,18 +9,19 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from reconciler.engine.buildx import find_buildx, lacks_buildkit
 from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Json, Progress
+from reconciler.engine.podman import update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
-from reconciler.engine.streams import follow_build, follow_pull, json_object, read_lines, split_output
+from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
-from reconciler.engine.writes import Writes
-from reconciler.errors import EngineRefusedError, OutcomeUnknownError, SpecError
+from reconciler.engine.writes import Writes, created, warnings_in
+from reconciler.errors import EngineRefusedError, SpecError
 from reconciler.model.builders import hindrance
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
@@ -48,6 +49,7 @@ class DockerEngine:
         self._environment = environment
         self._lock = threading.RLock()
         self._spoken: tuple[int, int] | None = None
+        self._is_podman = False
         self._facts: EngineFacts | None = None
         self._writes = Writes(self._wire, lambda: self._version)
         self._made: Sdk | None = None
@@ -61,7 +63,10 @@ class DockerEngine:
         spoken = self._negotiated()
         if self._facts is None:
             facts = read_facts(self._get("ask what the engine is", "/info"), spoken)
-            self._facts = facts._replace(no_buildkit=facts.no_buildkit or lacks_buildkit(self._environment))
+            self._facts = facts._replace(
+                is_podman=self._is_podman,
+                no_buildkit=facts.no_buildkit or lacks_buildkit(self._environment),
+            )
         return self._facts
 
     def list_containers(self) -> list[Json]:
@@ -70,7 +75,7 @@ class DockerEngine:
     def inspect_containers(self, ids: Sequence[str]) -> list[Json]:
         paths = [f"/v{self._version}/containers/{quote(name, safe='')}/json" for name in ids]
         found = []
-        for name, (status, body, _) in zip(ids, self._wire.get_many(paths), strict=True):
+        for name, (status, body, *_) in zip(ids, self._wire.get_many(paths), strict=True):
             doing = f"inspect container {name[:12]}"
             if status >= 400 and status != 404:
                 raise refused(doing, status, message_of(body))
@@ -85,7 +90,7 @@ class DockerEngine:
         return list(self._get("list the volumes", "/volumes").get("Volumes") or [])
 
     def list_images(self) -> list[Json]:
-        return self._list("list the images", "/images/json?digests=1")
+        return self._list("list the images", "/images/json")
 
     def inspect_image(self, reference: str) -> Json:
         split_reference(reference)
@@ -94,6 +99,8 @@ class DockerEngine:
     def registry_digest(self, reference: str) -> str:
         split_reference(reference)
         doing = f"ask the registry for {reference}"
+        if self.facts().is_podman:
+            raise EngineRefusedError(f"cannot {doing}: Podman's API has no such question", 404)
         login = self._logins.header_for(reference)
         answer = self._get(
             doing,
@@ -124,6 +131,15 @@ class DockerEngine:
         with closing(chunks):
             yield from (("stdout", chunk) for chunk in chunks) if has_terminal else split_output(chunks)
 
+    def get_archive(self, container_id: str, path: str) -> bytes:
+        doing = f"read {path} in container {container_id[:12]}"
+        query = urlencode({"path": path})
+        url = f"/v{self._version}/containers/{quote(container_id, safe='')}/archive?{query}"
+        status, body, *_ = self._wire.get(url)
+        if status >= 400:
+            raise refused(doing, status, message_of(body))
+        return body
+
     # --- writes: images ----------------------------------------------------------------------------------------
 
     def pull_image(self, reference: str, platform: str, progress: Progress) -> None:
@@ -139,9 +155,11 @@ class DockerEngine:
             silence=_PULL_SILENCE,
         )
         with closing(chunks):
-            follow_pull(read_lines(chunks, doing), reference, progress)
+            follow_pull(read_lines(chunks, doing), reference, progress, is_podman=self._is_podman)
 
     def build_image(self, build: Build, tags: Sequence[str], labels: Mapping[str, str], progress: Progress) -> None:
+        from reconciler.engine.build import ClassicBuilder
+        from reconciler.engine.buildkit import BuildKit
         from reconciler.engine.context import read_dockerfile
 
         for tag in tags:
@@ -152,45 +170,15 @@ class DockerEngine:
         content = labels.get(IMAGE_CONTENT, "")
         try:
             dockerfile = read_dockerfile(build)
-            if self.facts().no_buildkit:
-                self._build_classically(build, dockerfile, tags, labels, content, progress)
+            builder: ClassicBuilder | BuildKit
+            if no_buildkit := self.facts().no_buildkit:
+                builder = ClassicBuilder(self._sdk, self._logins, no_buildkit, _BUILD_SILENCE)
             else:
-                from reconciler.engine.buildkit import BuildKit
-
                 program = find_buildx(self._environment)
-                buildkit = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)
-                buildkit.build(build, dockerfile, tags, labels, content, progress)
+                builder = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)
+            builder.build(build, dockerfile, tags, labels, content, progress)
         except SpecError as error:
             raise EngineRefusedError(f"cannot {doing}: {error}") from error
-
-    def _build_classically(
-        self,
-        build: Build,
-        dockerfile: str,
-        tags: Sequence[str],
-        labels: Mapping[str, str],
-        content: str,
-        progress: Progress,
-    ) -> None:
-        from reconciler.engine.build import build_headers, build_parameters, classic_builder_note
-        from reconciler.engine.context import archive
-
-        doing = f"build {tags[0] if tags else build.context}"
-        chunks = self._sdk.stream(
-            doing,
-            "/build",
-            params=build_parameters(build, tags, labels),
-            headers=build_headers(build, dockerfile, self._logins),
-            content=archive(build, content),
-            silence=_BUILD_SILENCE,
-        )
-        try:
-            with closing(chunks):
-                follow_build(read_lines(chunks, doing), doing, progress)
-        except EngineRefusedError as error:
-            if note := classic_builder_note(dockerfile, self.facts().no_buildkit):
-                raise EngineRefusedError(str(error), error.status, note) from error
-            raise
 
     def tag_image(self, image_id: str, reference: str) -> None:
         name, tag = split_reference(reference)
@@ -206,10 +194,14 @@ class DockerEngine:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
         answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
-        return _created(answer, f"network {body.get('Name')}")
+        return created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
-        self._writes.delete(f"remove network {network_id[:12]}", "/networks/{0}", network_id)
+        doing = f"remove network {network_id[:12]}"
+        if self.facts().is_podman and self._get(doing, f"/networks/{quote(network_id, safe='')}").get("Containers"):
+            # It refuses by name, and by id takes the network away from under what runs.
+            raise EngineRefusedError(f"cannot {doing}: it has active endpoints", 403)
+        self._writes.delete(doing, "/networks/{0}", network_id)
 
     def connect(self, network_id: str, container_id: str, endpoint: Json) -> None:
         doing = f"connect container {container_id[:12]} to network {network_id[:12]}"
@@ -232,7 +224,7 @@ class DockerEngine:
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, tuple[str, ...]]:
         params = {"name": name} | ({"platform": platform} if platform else {})
         answer = self._writes.post(f"create container {name}", "/containers/create", body=body, params=params)
-        return _created(answer, f"container {name}")
+        return created(answer, f"container {name}")
 
     def start_container(self, container_id: str) -> None:
         self._writes.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)
@@ -250,13 +242,24 @@ class DockerEngine:
         doing = f"rename container {container_id[:12]} to {name}"
         self._writes.post(doing, "/containers/{0}/rename", container_id, params={"name": name})
 
-    def remove_container(self, container_id: str) -> None:
-        params = {"v": 0, "force": 0}
+    def remove_container(self, container_id: str, *, volumes: bool = False) -> None:
+        params = {"v": int(volumes), "force": 0}
         self._writes.delete(f"remove container {container_id[:12]}", "/containers/{0}", container_id, params=params)
+
+    def put_archive(self, container_id: str, path: str, archive: bytes) -> None:
+        doing = f"put files into container {container_id[:12]}"
+        self._writes.put(doing, "/containers/{0}/archive", container_id, content=archive, params={"path": path})
+
+    def signal_container(self, container_id: str, signal: str) -> None:
+        doing = f"send {signal} to container {container_id[:12]}"
+        self._writes.post(doing, "/containers/{0}/kill", container_id, params={"signal": signal})
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"
-        return _warnings(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
+        if self.facts().is_podman:
+            answer = self._get(doing, f"/containers/{quote(container_id, safe='')}/json")
+            body = update_as_podman(body, answer)
+        return warnings_in(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
 
     def close(self) -> None:
         with self._lock:
@@ -273,18 +276,10 @@ class DockerEngine:
         self._writes.post(doing, f"/containers/{{0}}/{verb}", container_id, params={"t": timeout}, timeout=wait)
 
     def _list(self, doing: str, path: str) -> list[Json]:
-        answer = self._get(doing, path, expected=list)
-        return list(answer)
+        return list(self._get(doing, path, expected=list))
 
-    def _get(
-        self,
-        doing: str,
-        path: str,
-        *,
-        headers: Sequence[tuple[str, str]] = (),
-        expected: type = dict,
-    ) -> Any:
-        status, body, _ = self._wire.get(f"/v{self._version}{path}", headers)
+    def _get(self, doing: str, path: str, *, headers: Sequence[tuple[str, str]] = (), expected: type = dict) -> Any:
+        status, body, *_ = self._wire.get(f"/v{self._version}{path}", headers)
         if status >= 400:
             raise refused(doing, status, message_of(body))
         answer = json_object(body, doing)
@@ -297,7 +292,7 @@ class DockerEngine:
             if self._spoken is None:
                 # Not /version, for which the engine runs three programs to ask them for theirs.
                 answer = self._wire.get("/_ping")
-                self._spoken = negotiate(answer.api_version)
+                self._spoken, self._is_podman = negotiate(answer.api_version), answer.is_podman
                 if self._spoken is None:
                     said = f"status {answer.status}: {message_of(answer.body)[:80]}"
                     raise no_engine(str(self._endpoint), f"its answer to /_ping tells no version of the API ({said})")
@@ -321,16 +316,3 @@ class DockerEngine:
 
                 self._made = Sdk(self._endpoint, self._version)
             return self._made
-
-
-def _created(answer: Json, what: str) -> tuple[str, tuple[str, ...]]:
-    made = answer.get("Id")
-    if not isinstance(made, str) or not made:
-        # It was made, and only the engine knows its id now.
-        raise OutcomeUnknownError(f"the engine made {what} and told no id of it; look again")
-    return made, _warnings(answer)
-
-
-def _warnings(answer: Json) -> tuple[str, ...]:
-    warnings = answer.get("Warnings") or answer.get("Warning") or ()
-    return tuple(filter(None, [warnings] if isinstance(warnings, str) else map(str, warnings)))

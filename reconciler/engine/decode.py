@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model import forms
+from reconciler.model.contents import parse_recorded
 from reconciler.model.mounts import read_mounts
 from reconciler.model.observed import ObservedContainer, ObservedImage, ObservedNetwork, ObservedVolume
 from reconciler.model.options import Option
+from reconciler.model.ownership import CONTENTS, HOLDER
 from reconciler.model.rows import CONTAINER, NETWORK, VOLUME
-from reconciler.model.scalars import declare_path
+from reconciler.model.scalars import declare_path, read_swappiness
 from reconciler.model.structures import read_endpoint
 from reconciler.model.values import Value
 
@@ -18,6 +20,8 @@ Json = Mapping[str, Any]
 
 # Read apart from the table's forms: they stand in more than one place of the answer.
 _APART = {"image", "container_name", "networks", "network_mode", "volumes", "security_opt", "configs", "secrets"}
+# What these read is a value too when it is 0 or false.
+_ZERO_SAYS = (forms.same, read_swappiness)
 _BUILT_IN_NETWORKS = ("host", "none")
 
 
@@ -41,7 +45,7 @@ def _read(plan: list[tuple[str, str, str, Option, Value]], answer: Json) -> dict
     config: dict[str, Value] = {}
     for section, key, name, row, empty in plan:
         api = (answer.get(section) or {}).get(key) if section else answer.get(key)
-        config[name] = row.form.read(api) if api or (api is not None and row.form.read is forms.same) else empty
+        config[name] = row.form.read(api) if api or (api is not None and row.form.read in _ZERO_SAYS) else empty
     return config
 
 
@@ -59,8 +63,11 @@ def decode_container(answer: Json) -> ObservedContainer:
         for name, endpoint in networks.items()
         if name not in _BUILT_IN_NETWORKS
     }
-    config["volumes"] = read_mounts(host, answer.get("Mounts") or [])
+    config["volumes"] = read_mounts(host, answer.get("Mounts") or [], (answer.get("Config") or {}).get("Volumes") or ())
     config["security_opt"] = forms.declare_security(_asked_for(host))
+    recorded = parse_recorded(((answer.get("Config") or {}).get("Labels") or {}).get(CONTENTS, ""))
+    config["configs"], config["secrets"] = recorded.configs, recorded.secrets
+    mounted = _mapping(config["volumes"])  # `Mounts` also has what comes from other containers
     health = (state.get("Health") or {}).get("Status") or ""
     return ObservedContainer(
         id=answer["Id"],
@@ -71,6 +78,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         error=state.get("Error") or "",
         health="" if health == "none" else health,
         since=_since(state),
+        created=answer.get("Created") or "",
         image_id=answer["Image"],
         image=(answer.get("Config") or {}).get("Image") or "",
         config=config,
@@ -78,17 +86,34 @@ def decode_container(answer: Json) -> ObservedContainer:
         anonymous={
             mount["Destination"]: mount["Name"]
             for mount in answer.get("Mounts") or ()
-            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64
+            if mount.get("Type") == "volume" and len(mount.get("Name") or "") == 64 and mount["Destination"] in mounted
         },
         published=_published((answer.get("NetworkSettings") or {}).get("Ports") or {}),
         restart_count=int(answer.get("RestartCount") or 0),
+        contents=recorded,
+        holders=_holders(answer),
     )
+
+
+def _holders(answer: Json) -> tuple[str, ...]:
+    """The names of the volumes that were made for files of ours."""
+    targets = {
+        mount["Target"]
+        for mount in answer["HostConfig"].get("Mounts") or ()
+        if HOLDER in ((mount.get("VolumeOptions") or {}).get("Labels") or {})
+    }
+    mounts = answer.get("Mounts") or ()
+    return tuple(sorted(mount["Name"] for mount in mounts if mount["Destination"] in targets)) if targets else ()
 
 
 def _asked_for(host: Json) -> list[str]:
     """The security options without `label=disable`, which the engine adds by itself to such containers."""
     adds = host.get("Privileged") or host.get("PidMode") == "host" or host.get("IpcMode") == "host"
     return [option for option in host.get("SecurityOpt") or () if not (adds and option == "label=disable")]
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _since(state: Json) -> str:

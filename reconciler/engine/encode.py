@@ -7,14 +7,18 @@ from typing import Any
 
 from reconciler.model.address import Kind
 from reconciler.model.mounts import bind_text, mount_body, needs_mount_api
-from reconciler.model.plan import CreateContainer, CreateNetwork, CreateVolume
+from reconciler.model.options import Option
+from reconciler.model.ownership import HOLDER, PROJECT
+from reconciler.model.plan import VOLUMES_FROM, CreateContainer, CreateNetwork, CreateVolume
 from reconciler.model.rows import BY_NAME
 from reconciler.model.structures import endpoint_body
-from reconciler.model.values import Config
+from reconciler.model.values import Config, Value
 
 Json = dict[str, Any]
 
-_APART = {"image", "container_name", "networks", "network_mode", "volumes", "expose", "labels", "configs", "secrets"}
+_APART = {
+    "image", "container_name", "networks", "network_mode", "volumes", "expose", "labels", "configs", "secrets", "volumes_from",
+}  # fmt: skip
 
 
 def encode_container(action: CreateContainer) -> Json:
@@ -25,23 +29,36 @@ def encode_container(action: CreateContainer) -> Json:
         row = rows[name]
         if name in _APART or not row.path:
             continue
-        section, _, key = row.path.rpartition(".")
+        section, _, _ = row.path.partition(".")
         # What inspect shows under Config stands at the top level of the body.
-        target = flat["HostConfig"] if section == "HostConfig" else flat
-        target[key] = row.form.write(value) if value is not None else None
-    for option, donor in action.donors.items():
-        flat["HostConfig"][rows[option].path.rpartition(".")[2]] = f"container:{donor.id or donor.name}"
+        _put(flat["HostConfig"] if section == "HostConfig" else flat, row, value)
+    donors = {option: donor.id or donor.name for option, donor in action.donors.items()}
+    mounted = {
+        donors.get(f"{VOLUMES_FROM}{name}", name): mode for name, mode in _mapping(config.get("volumes_from")).items()
+    }
+    if mounted:
+        flat["HostConfig"]["VolumesFrom"] = rows["volumes_from"].form.write(mounted)
+    for option in action.donors.keys() & rows.keys():
+        flat["HostConfig"][rows[option].path.rpartition(".")[2]] = f"container:{donors[option]}"
     flat["Labels"] = {**_mapping(config.get("labels")), **action.labels}
     exposed = {**_mapping(config.get("expose")), **_mapping(config.get("ports"))}
     if exposed:
         flat["ExposedPorts"] = {port: {} for port in sorted(exposed)}
-    _encode_mounts(flat["HostConfig"], _mapping(config.get("volumes")), action.anonymous)
+    _encode_mounts(flat["HostConfig"], _mapping(config.get("volumes")), action)
     _encode_networks(flat, action)
     return flat
 
 
-def _encode_mounts(host: Json, mounts: Mapping[str, Any], anonymous: Mapping[str, str]) -> None:
-    binds, bodies = [], []
+def _put(target: Json, row: Option, value: Value) -> None:
+    """One option into its section; what several options write to one list stands there together."""
+    section, _, key = row.path.rpartition(".")
+    written = None if value is None else row.form.write(value)
+    for name, item in {key: written}.items() if section else (written or {}).items():
+        target[name] = [*target[name], *item] if target.get(name) and isinstance(item, list) else item
+
+
+def _encode_mounts(host: Json, mounts: Mapping[str, Any], action: CreateContainer) -> None:
+    binds, bodies, anonymous = [], [], action.anonymous
     for target, mount in sorted(mounts.items()):
         if mount["type"] == "volume" and not mount.get("source") and target in anonymous:
             bodies.append(mount_body(target, {**mount, "source": anonymous[target]}))
@@ -52,6 +69,9 @@ def _encode_mounts(host: Json, mounts: Mapping[str, Any], anonymous: Mapping[str
     for target, volume in sorted(anonymous.items()):
         if target not in mounts:
             bodies.append(mount_body(target, {"type": "volume", "source": volume}))
+    for target in action.holders:
+        labels = {HOLDER: action.labels[PROJECT]}
+        bodies.append({"Type": "volume", "Target": target, "VolumeOptions": {"Labels": labels}})
     if binds:
         host["Binds"] = binds
     if bodies:
@@ -78,8 +98,10 @@ def encode_update(config: Config) -> Json:
     body: Json = {}
     for name, value in config.items():
         row = BY_NAME[Kind.CONTAINER][name]
-        key = row.path.rpartition(".")[2]
-        body[key] = 0 if value is None else row.form.write(value)
+        if value is None:
+            body[row.path.rpartition(".")[2]] = 0
+        else:
+            _put(body, row, value)
     return body
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from reconciler.engine.archives import with_note
 from reconciler.engine.decode import (
     decode_container,
     decode_listed_container,
@@ -19,6 +20,7 @@ from reconciler.engine.decode import (
     supplies,
 )
 from reconciler.engine.interface import Engine, Json
+from reconciler.engine.podman import container_as_docker, image_as_docker, listed_as_docker, network_as_docker
 from reconciler.errors import NotFoundError
 from reconciler.model.address import Kind
 from reconciler.model.observed import ObservedImage, ObservedState
@@ -61,16 +63,23 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     engine.ping()
     asked_images = _Aside(engine.list_images)
     asked_rest = _Aside(lambda: (engine.facts(), engine.list_networks(), engine.list_volumes()))
-    answered = engine.list_containers()
-    images = asked_images.answer()
+    answered, images = engine.list_containers(), asked_images.answer()
+    facts, networks, volumes = asked_rest.answer()
+    is_podman = facts.is_podman
+    if is_podman:
+        answered = [listed_as_docker(entry) for entry in answered]
+        images = [image_as_docker(entry) for entry in images]
     listed = _without_inherited_labels(answered, images)
     ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable)}
-    inspected = {answer["Id"]: decode_container(answer) for answer in engine.inspect_containers(list(ours))}
+    answers = engine.inspect_containers(list(ours))
+    if is_podman:
+        answers = [container_as_docker(answer) for answer in answers]
+    inspected = {answer["Id"]: with_note(engine, decode_container(answer)) for answer in answers}
     others = [decode_listed_container(entry) for entry in listed if entry["Id"] not in ours]
     members, users = _attachments(listed)
     used_images = {container.image_id for container in inspected.values()}
     supplied = tuple(_images(engine, images, used_images))
-    facts, networks, volumes = asked_rest.answer()
+    networks = [network_as_docker(network) for network in networks] if is_podman else networks
     return ObservedState(
         facts=facts,
         images=supplied,

@@ -45,7 +45,7 @@ _HINTS = (
         "the disk of the engine is full; `docker system df` shows by what, `docker system prune` frees some",
     ),
     (
-        r"pool overlaps with other one|could not find an available.* pool|address pools have been fully subnetted",
+        r"pool overlaps with other one|subnet .* is already used|could not find an available.* pool|address pools have been fully subnetted",
         "its subnet is in use by another network; choose another one in `ipam`, or remove networks nobody needs",
     ),
     (
@@ -57,7 +57,7 @@ _HINTS = (
         "the image cannot run that command; check `command` and `entrypoint`, and that the file is there and executable",
     ),
     (
-        r"name .* is already in use|network with name .* already exists",
+        r"name .* is already in use|UNIQUE constraint failed: ContainerConfig.Name|network name .* already used|network with name .* already exists",
         "something else has that name; rename one, or remove it",
     ),
     (

@@ -63,7 +63,7 @@ def failure_in(event: Json) -> str:
     return str(message or event.get("error") or "")
 
 
-def follow_pull(events: Iterable[Json], reference: str, progress: Progress) -> None:
+def follow_pull(events: Iterable[Json], reference: str, progress: Progress, *, is_podman: bool = False) -> None:
     """Read a pull to its end.
 
     Raises:
@@ -78,7 +78,8 @@ def follow_pull(events: Iterable[Json], reference: str, progress: Progress) -> N
             raise refused(doing, _status_of(event), message)
         status = str(event.get("status") or "")
         # Docker's last word; Podman's is the image's id under a status of its own.
-        is_done = status.startswith("Status: ") or (status == "Download complete" and not layers.seen(event)) or is_done
+        is_last = status == "Download complete" and (is_podman or not layers.seen(event))
+        is_done = status.startswith("Status: ") or is_last or is_done
         layers.add(event)
     if not is_done:
         raise OutcomeUnknownError(

@@ -33,11 +33,16 @@ _LARGEST_BODY = 512 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """What came back; `api_version` is the header in which an engine tells the newest version of its API."""
+    """What came back.
+
+    `api_version` is the header in which an engine tells the newest version of its API; only Podman sends a second one,
+    with the version of its own.
+    """
 
     status: int
     body: bytes
     api_version: str = ""
+    is_podman: bool = False
 
 
 class _NotHttpError(Exception):
@@ -178,11 +183,12 @@ class _Connection:
                 return
 
     def tell(self, method: str, path: str, body: bytes | None, timeout: float | None) -> Answer:
-        """Send one request with a body of JSON, or none; its answer."""
+        """Send one request with a body, or none; its answer. What is PUT is a tar, all else JSON."""
         self.is_whole = False
         self.stream.settimeout(timeout)
         # An absent body is `null` to engines before 24 when the header says JSON.
-        kind = "" if body is None else "Content-Type: application/json\r\n"
+        type_of_body = "application/x-tar" if method == "PUT" else "application/json"
+        kind = "" if body is None else f"Content-Type: {type_of_body}\r\n"
         length = f"Content-Length: {len(body or b'')}\r\n"
         self.stream.sendall(f"{method} {path}{self._tail}{kind}{length}\r\n".encode("ascii") + (body or b""))
         answer = self._read_answer()
@@ -199,7 +205,7 @@ class _Connection:
         status = rest[:3]
         if not protocol.startswith(b"HTTP/1.") or not status.isdigit():
             raise _NotHttpError(f"it begins with {(protocol + b' ' + rest)[:40].decode('ascii', 'replace')!r}")
-        length, chunked, api_version = -1, False, ""
+        length, chunked, api_version, is_podman = -1, False, "", False
         for _ in range(_MOST_HEADERS):
             line = self._line()
             if not line:
@@ -214,11 +220,13 @@ class _Connection:
                 self.is_kept = False
             elif name == b"api-version":
                 api_version = value.decode("ascii", "replace")
+            elif name == b"libpod-api-version":
+                is_podman = True
         else:
             raise _NotHttpError("too many headers")
         if int(status) in (204, 304):
-            return Answer(int(status), b"", api_version)
-        return Answer(int(status), self._chunks() if chunked else self._body(length), api_version)
+            return Answer(int(status), b"", api_version, is_podman)
+        return Answer(int(status), self._chunks() if chunked else self._body(length), api_version, is_podman)
 
     def _line(self) -> bytes:
         line = self.reader.readline(_LONGEST_LINE)

@@ -18,7 +18,7 @@ WRITE_TIMEOUT = 120.0
 
 
 class Writes:
-    """POST and DELETE to one engine, spoken to in one version. Safe to use from several threads."""
+    """POST, PUT and DELETE to one engine, spoken to in one version. Safe to use from several threads."""
 
     def __init__(self, wire: Wire, version: Callable[[], str]) -> None:
         self._wire, self._version = wire, version
@@ -42,6 +42,10 @@ class Writes:
         text = None if body is None else json.dumps(body).encode()
         return self._call("POST", doing, self._url(path, names, params), text, timeout)
 
+    def put(self, doing: str, path: str, *names: str, content: bytes, params: Mapping[str, str | int]) -> Any:
+        """PUT a tar; else as `post`."""
+        return self._call("PUT", doing, self._url(path, names, params), content, WRITE_TIMEOUT)
+
     def delete(self, doing: str, path: str, *names: str, params: Mapping[str, str | int] | None = None) -> Any:
         """As `post`."""
         return self._call("DELETE", doing, self._url(path, names, params), None, WRITE_TIMEOUT)
@@ -63,3 +67,16 @@ class Writes:
             return json.loads(answer.body or b"{}")
         # It was done, whatever some proxy wrote under it; what is needed of the answer is looked up by its reader.
         return {}
+
+
+def created(answer: Json, what: str) -> tuple[str, tuple[str, ...]]:
+    made = answer.get("Id")
+    if not isinstance(made, str) or not made:
+        # It was made, and only the engine knows its id now.
+        raise OutcomeUnknownError(f"the engine made {what} and told no id of it; look again")
+    return made, warnings_in(answer)
+
+
+def warnings_in(answer: Json) -> tuple[str, ...]:
+    warnings = answer.get("Warnings") or answer.get("Warning") or ()
+    return tuple(filter(None, [warnings] if isinstance(warnings, str) else map(str, warnings)))

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address
 from reconciler.model.contents import Content, Use
+from reconciler.model.rollout import Rollout
 from reconciler.model.values import Config
 
 
@@ -26,10 +27,14 @@ class PullPolicy(StrEnum):
 
 
 class Dependency(NamedTuple):
-    """A container that must have reached a condition first; `address` names the whole, not an instance."""
+    """A container that must have reached a condition first; `address` names the whole, not an instance.
+
+    `restart`: whoever depends on it is restarted after it was made anew or started again.
+    """
 
     address: Address
     condition: Condition
+    restart: bool = False
 
 
 class Origin(NamedTuple):
@@ -44,6 +49,10 @@ class BuildSecret(NamedTuple):
 
     id: str
     content: Content
+
+
+#: what a further context of a build begins with that is an image
+IMAGE_CONTEXT = "docker-image://"
 
 
 class Build(NamedTuple):
@@ -134,7 +143,9 @@ class ContainerResource(NamedTuple):
         depends_on: what must be there first, the containers whose namespaces it shares included.
         needs: the declared networks and volumes that it uses, external ones too: what is missing holds it up.
         adopt: an unlabelled container with this name may be taken over.
+        is_job: it is there to end well, once; a container that is no job is there to run.
         contents: what it is given as files, and what it watches.
+        rollout: how it is replaced.
         holders: directories at which volumes of its own hold those files, where the engine cannot write otherwise.
     """
 
@@ -147,9 +158,11 @@ class ContainerResource(NamedTuple):
     needs: tuple[Address, ...] = ()
     platform: str = ""
     adopt: bool = False
+    is_job: bool = False
     origin: Origin = Origin("", ())
     contents: tuple[Use, ...] = ()
     holders: tuple[str, ...] = ()
+    rollout: Rollout = Rollout()
 
 
 Resource: TypeAlias = ImageResource | NetworkResource | VolumeResource | ContainerResource

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from reconciler.model.scalars import (
     declare_cpus,
     declare_cpuset,
+    declare_microseconds,
     declare_path,
     declare_pids,
     declare_restart,
@@ -26,7 +27,9 @@ from reconciler.model.scalars import (
     declare_signal,
     declare_size,
     declare_swap,
+    declare_swappiness,
     read_restart,
+    read_swappiness,
     show_cpus,
     show_size,
     write_restart,
@@ -88,6 +91,11 @@ def declare_list(raw: str | list[Any]) -> tuple[str, ...] | None:
 def declare_set(raw: str | list[Any]) -> tuple[str, ...] | None:
     items = [raw] if isinstance(raw, str) else raw
     return tuple(sorted({str(item) for item in items})) or None
+
+
+def declare_rules(raw: str | list[str]) -> tuple[str, ...] | None:
+    """Rules such as `c 1:3 mr`, whatever blanks are in them."""
+    return declare_set([" ".join(rule.split()) for rule in ([raw] if isinstance(raw, str) else raw)])
 
 
 def declare_capabilities(raw: list[str]) -> tuple[str, ...] | None:
@@ -194,32 +202,6 @@ def write_ulimits(value: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"Name": name, "Soft": int(soft), "Hard": int(hard)} for name, (soft, hard) in pairs]
 
 
-def declare_devices(raw: list[str]) -> dict[str, Value]:
-    """`host:permissions` by path in the container, from `host[:container[:permissions]]`."""
-    devices: dict[str, Value] = {}
-    for item in raw:
-        host, container, permissions = ([*str(item).split(":"), "", ""])[:3]
-        if container and "/" not in container:
-            container, permissions = "", container
-        devices[container or host] = f"{host}:{''.join(sorted(permissions or 'rwm'))}"
-    return devices
-
-
-def read_devices(api: list[Mapping[str, Any]] | None) -> dict[str, Value]:
-    return {
-        item["PathInContainer"]: f"{item['PathOnHost']}:{''.join(sorted(item.get('CgroupPermissions') or 'rwm'))}"
-        for item in api or ()
-    }
-
-
-def write_devices(value: Mapping[str, str]) -> list[dict[str, Any]]:
-    pairs = ((path, *device.rpartition(":")[::2]) for path, device in sorted(value.items()))
-    return [
-        {"PathOnHost": host, "PathInContainer": path, "CgroupPermissions": permissions}
-        for path, host, permissions in pairs
-    ]
-
-
 def declare_tmpfs(raw: str | list[str] | Mapping[str, str]) -> dict[str, Value]:
     """Mount options, sorted, by path; from `path[:options]`."""
     if isinstance(raw, Mapping):
@@ -257,6 +239,8 @@ PIDS = Form(declare_pids, lambda api: declare_pids(api or 0), same, show_plain)
 SIZE = Form(declare_size, lambda api: int(api or 0) or None, same, show_size)
 SWAP = Form(declare_swap, lambda api: int(api or 0) or None, same, show_size)
 SECONDS = Form(declare_seconds, same, same, lambda value: "(none)" if value is None else f'"{value}s"')
+MICROSECONDS = Form(declare_microseconds, lambda api: int(api or 0) or None, same, show_plain)
+SWAPPINESS = Form(declare_swappiness, read_swappiness, same, show_plain)
 CPUS = Form(declare_cpus, lambda api: int(api or 0) or None, same, show_cpus)
 CPUSET = Form(declare_cpuset, lambda api: declare_cpuset(api or ""), same, show_plain)
 PATH = Form(declare_path, lambda api: declare_path(api or ""), same, show_plain)
@@ -272,6 +256,6 @@ HOSTS = Form(declare_hosts, declare_hosts, list, show_plain)
 MAP = Form(declare_map, read_map, write_map, show_plain)
 ENVIRONMENT = Form(declare_map, read_environment, write_environment, show_plain)
 ULIMITS = Form(declare_ulimits, read_ulimits, write_ulimits, show_plain)
-DEVICES = Form(declare_devices, read_devices, write_devices, show_plain)
+RULES = Form(declare_rules, lambda api: declare_rules(api or []), list, show_plain)
 TMPFS = Form(declare_tmpfs, lambda api: declare_tmpfs(api or {}), write_map, show_plain)
 LOGGING = Form(declare_logging, read_logging, write_logging, show_plain)

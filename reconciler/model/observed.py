@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from reconciler.model.contents import NOTHING_RECORDED, Recorded
 from reconciler.model.values import Config
 
 
@@ -12,8 +13,8 @@ class EngineFacts(NamedTuple):
     """What an engine says of itself, as far as defaults depend on it.
 
     `api_version` is the one that is spoken, as (major, minor); `swap_limit` whether the kernel accounts for swap;
-    `no_buildkit` why builds cannot go through BuildKit, "" when they do; `keeps_indexes` whether its image store can
-    hold several platforms under one name.
+    `is_podman` that it is Podman, which speaks most of this API; `no_buildkit` why builds cannot go through BuildKit, ""
+    when they do; `keeps_indexes` whether its image store can hold several platforms under one name.
     """
 
     id: str = ""
@@ -25,6 +26,7 @@ class EngineFacts(NamedTuple):
     logging_driver: str = "json-file"
     default_runtime: str = "runc"
     swap_limit: bool = True
+    is_podman: bool = False
     no_buildkit: str = ""
     keeps_indexes: bool = False
 
@@ -70,11 +72,14 @@ class ObservedContainer(NamedTuple):
         status: created, running, paused, restarting, removing, exited or dead.
         health: healthy, unhealthy, starting, or "" without a health check.
         since: when it started or ended, as the engine writes it (RFC 3339), or "".
+        created: when it was made, written likewise.
         image_id, image: the id it runs, and the reference it was made with.
         config: every option of the table, canonical; None when it was not inspected (it is not ours).
         network_ids: the id of each network it is attached to, by name: a network may have been made anew.
         anonymous: the name of each volume nobody named, by path in the container.
         published: (port, address) pairs that are bound now.
+        contents: what was recorded of the contents it was given, or was last told of.
+        holders: the names of the volumes that were made to hold its files.
     """
 
     id: str
@@ -85,6 +90,7 @@ class ObservedContainer(NamedTuple):
     error: str = ""
     health: str = ""
     since: str = ""
+    created: str = ""
     image_id: str = ""
     image: str = ""
     config: Config | None = None
@@ -92,6 +98,8 @@ class ObservedContainer(NamedTuple):
     anonymous: Mapping[str, str] = {}
     published: tuple[str, ...] = ()
     restart_count: int = 0
+    contents: Recorded = NOTHING_RECORDED
+    holders: tuple[str, ...] = ()
 
 
 class ObservedState(NamedTuple):

@@ -7,6 +7,7 @@ the JSON Schema, `docs/options.md` and the per-option tests are all made from th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -45,13 +46,15 @@ class Option(NamedTuple):
 
     Attributes:
         name: the key in the spec, as in Compose.
-        path: where it stands in the Engine API's create body and inspect answer, dotted; "" when nowhere.
+        path: where it stands in the Engine API's create body and inspect answer, dotted; "" when nowhere. A section
+            alone (`HostConfig`) when it makes several keys of it.
         form: how it is written, kept, sent and read.
         cost: what changing it takes.
         default: the canonical value that "not in the spec" means.
         silent, image: what is expected where the spec says nothing.
         clears: an update in place can take the option away again.
         since: lowest API version that has it, such as (1, 44).
+        parts: the same for what may stand in it: by a key anywhere in its canonical value, `key=value` or `=value`.
         declared: False for a field of the API without an option yet: compared, so that a change by hand is seen.
         summary, unit, example: for the schema and the docs; the example is TOML.
     """
@@ -65,6 +68,7 @@ class Option(NamedTuple):
     image: Supplied = Supplied.NO
     clears: bool = False
     since: tuple[int, int] = (0, 0)
+    parts: Mapping[str, tuple[int, int]] = {}
     declared: bool = True
     summary: str = ""
     unit: str = ""

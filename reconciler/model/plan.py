@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from reconciler.model.address import Address
+from reconciler.model.contents import Content
 from reconciler.model.desired import Build, Condition
 from reconciler.model.values import Config, Value
 
@@ -49,7 +50,7 @@ AUTHORED = frozenset({Reason.SPEC_CHANGED, Reason.CONTENT_CHANGED, Reason.ORPHAN
 
 
 class FieldChange(NamedTuple):
-    """One differing field. `forces` is what it takes: replace, update, network, start, ...
+    """One differing field. `forces` is what it takes: replace, update, network, start, restart, ...
 
     `observed` and `desired` are canonical values; `shown` the two as a person writes them.
     """
@@ -130,11 +131,16 @@ class RemoveVolume(NamedTuple):
     name: str
 
 
+#: the key of a donor of mounts begins with it: there may be several
+VOLUMES_FROM = "volumes_from."
+
+
 class CreateContainer(NamedTuple):
     """`networks` in the order of attachment, the primary one first; their endpoint settings are in `config`.
 
-    `donors` names, by option, the containers whose namespaces it shares. `anonymous` carries volumes that nobody
-    named over from a predecessor, by path.
+    `donors` names, by option, the containers whose namespaces or mounts it shares. `anonymous` carries volumes that
+    nobody named over from a predecessor, by path. `holders` are directories at which new volumes are mounted for its
+    files.
     """
 
     name: str
@@ -145,6 +151,53 @@ class CreateContainer(NamedTuple):
     donors: Mapping[str, Ref] = {}
     anonymous: Mapping[str, str] = {}
     platform: str = ""
+    holders: tuple[str, ...] = ()
+
+
+class File(NamedTuple):
+    """A file for a container. Who owns it is the container's user where `uid` or `gid` is None.
+
+    `hash` stands for the content wherever a plan is written down; `base` is the volume that the file lies in, or "/".
+    """
+
+    path: str
+    content: Content
+    hash: str
+    uid: int | None
+    gid: int | None
+    mode: int
+    base: str = "/"
+
+
+class AwaitReady(NamedTuple):
+    """Wait until a container has proved itself: its health check says healthy or, without one, it has run long enough.
+
+    Attributes:
+        ready_after: seconds that it has to run without a health check.
+        timeout: seconds; 0 for as long as its health check needs to decide.
+        published: its ports have to be bound.
+        may_end: having ended with exit code 0 counts as well.
+        restarts: how often it had been started again before.
+    """
+
+    container: Ref
+    ready_after: float
+    timeout: float = 0.0
+    published: bool = False
+    may_end: bool = False
+    restarts: int = 0
+
+
+class Drain(NamedTuple):
+    """Let both serve, so that clients which know only the old one find the new one in peace."""
+
+    container: Ref
+    seconds: float
+
+
+class DeliverFiles(NamedTuple):
+    container: Ref
+    files: tuple[File, ...]
 
 
 class StartContainer(NamedTuple):
@@ -158,6 +211,18 @@ class StopContainer(NamedTuple):
     timeout: int = 10
 
 
+class RestartContainer(NamedTuple):
+    """`timeout`: seconds before it is killed."""
+
+    container: Ref
+    timeout: int = 10
+
+
+class SignalContainer(NamedTuple):
+    container: Ref
+    signal: str
+
+
 class UnpauseContainer(NamedTuple):
     container: Ref
 
@@ -168,9 +233,16 @@ class RenameContainer(NamedTuple):
 
 
 class RemoveContainer(NamedTuple):
-    """Its anonymous volumes stay."""
+    """Its anonymous volumes stay, unless it never ran (`unused`)."""
 
     container: Ref
+    unused: bool = False
+
+
+class RemoveHolder(NamedTuple):
+    """Remove a volume that was made to hold a container's files."""
+
+    volume: str
 
 
 class UpdateContainer(NamedTuple):
@@ -181,13 +253,28 @@ class UpdateContainer(NamedTuple):
 
 
 class WaitContainer(NamedTuple):
-    """Wait until a container has reached a condition; `timeout` in seconds."""
+    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes."""
 
     container: Ref
     condition: Condition
     timeout: float
 
 
+OnContainer: TypeAlias = (
+    CreateContainer
+    | DeliverFiles
+    | StartContainer
+    | RestartContainer
+    | SignalContainer
+    | StopContainer
+    | UnpauseContainer
+    | RenameContainer
+    | RemoveContainer
+    | UpdateContainer
+    | WaitContainer
+    | AwaitReady
+    | Drain
+)
 Action: TypeAlias = (
     PullImage
     | BuildImage
@@ -199,21 +286,15 @@ Action: TypeAlias = (
     | Disconnect
     | CreateVolume
     | RemoveVolume
-    | CreateContainer
-    | StartContainer
-    | StopContainer
-    | UnpauseContainer
-    | RenameContainer
-    | RemoveContainer
-    | UpdateContainer
-    | WaitContainer
+    | RemoveHolder
+    | OnContainer
 )
 
 
 class Step(NamedTuple):
     """One action, and what takes it back, in this order, when a later one fails.
 
-    Once a step that `commits` is done, nothing before it is taken back any more.
+    Once a step that `commits` is done, nothing before it is taken back any more, only what stands with it.
     """
 
     action: Action
@@ -228,6 +309,7 @@ class Change(NamedTuple):
         fields: what differs.
         steps: what is done, in order; empty when blocked.
         after: changes of this plan that must be done first.
+        order: of a container that is replaced: start-first or stop-first; else "".
         note: one sentence for the reader: why it is blocked, what it costs.
         relies_on: a digest of everything observed that this change was planned from; a saved plan checks it.
     """
@@ -240,6 +322,7 @@ class Change(NamedTuple):
     after: tuple[Address, ...] = ()
     note: str = ""
     relies_on: str = ""
+    order: str = ""
 
 
 class Plan(NamedTuple):
@@ -262,44 +345,3 @@ class Plan(NamedTuple):
         for change in self.changes:
             counts[change.verb.value] += 1
         return counts
-
-
-def describe(action: Action) -> str:
-    """One line that names the engine call and the object."""
-    match action:
-        case PullImage(reference):
-            return f"pull image {reference}"
-        case BuildImage(tags=tags):
-            return f"build image {tags[0]}"
-        case TagImage(image_id, reference):
-            return f"tag image {image_id[7:19]} as {reference}"
-        case RemoveImage(reference):
-            return f"remove image {reference}"
-        case CreateNetwork(name):
-            return f"create network {name}"
-        case RemoveNetwork(network):
-            return f"remove network {network.name}"
-        case Connect(network, container):
-            return f"connect {container.name} to {network.name}"
-        case Disconnect(network, container):
-            return f"disconnect {container.name} from {network.name}"
-        case CreateVolume(name):
-            return f"create volume {name}"
-        case RemoveVolume(name):
-            return f"remove volume {name}"
-        case CreateContainer(name, image):
-            return f"create container {name} from {image}"
-        case RenameContainer(container, name):
-            return f"rename container {container.name} to {name}"
-        case UpdateContainer(container, config):
-            return f"update container {container.name}: {', '.join(sorted(config))}"
-        case WaitContainer(container, condition):
-            return f"wait until {container.name} is {condition.value}"
-        case StopContainer(container, timeout):
-            return f"stop container {container.name} (up to {timeout} s)"
-        case StartContainer(container):
-            return f"start container {container.name}"
-        case UnpauseContainer(container):
-            return f"unpause container {container.name}"
-        case RemoveContainer(container):
-            return f"remove container {container.name}"

@@ -75,6 +75,24 @@ def declare_seconds(raw: str | int) -> int | None:
     return -(-nanoseconds // 10**9)
 
 
+def declare_microseconds(raw: str | int) -> int | None:
+    """Microseconds, from their count or a duration such as '10ms'. 0 is unset."""
+    if isinstance(raw, int) or raw.strip().isdecimal():
+        return int(raw) or None
+    return (declare_duration(raw) or 0) // 1000 or None
+
+
+def declare_swappiness(raw: int) -> int | None:
+    """0 to 100; 0 is a value of its own, -1 means what the host does."""
+    if not -1 <= raw <= 100:
+        raise ValueError(f"{raw!r} is not a swappiness; write 0 to 100, or -1 for that of the host")
+    return raw if raw >= 0 else None
+
+
+def read_swappiness(api: int | None) -> int | None:
+    return None if api is None or api < 0 else int(api)
+
+
 def declare_cpus(raw: str | float) -> int | None:
     """Billionths of a processor, from a count such as 0.5."""
     try:

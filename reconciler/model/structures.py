@@ -3,7 +3,8 @@
 Canonical shapes:
     ports        {"80/tcp": ("127.0.0.1:4000", ...)}; no host address is "", an ephemeral port is ""
     expose       {"80/tcp": True}
-    networks     {network: {"aliases", "ipv4_address", "ipv6_address", "mac_address"}}
+    networks     {network: {"aliases", "links", "ipv4_address", "ipv6_address", "link_local_ips", "mac_address",
+                 "driver_opts", "gw_priority"}}
     healthcheck  {"test", "interval", "timeout", "start_period", "start_interval", "retries"}; times in ns
 """
 
@@ -14,10 +15,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.model.forms import Form, declare_ip, same, show_plain
+from reconciler.model.forms import Form, declare_ip, same, scalar, show_plain
 from reconciler.model.scalars import declare_duration
 from reconciler.model.values import Value
 
+#: the option of the bridge driver that names the interface in the container
+INTERFACE_NAME = "com.docker.network.endpoint.ifname"
+_SYSCTLS = "com.docker.network.endpoint.sysctls"
 _PORT = re.compile(
     r"(?:(?:\[(?P<ip6>[0-9a-fA-F:]+)\]|(?P<ip>[^:]*)):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)(?:/(?P<protocol>\w+))?"
 )
@@ -46,7 +50,7 @@ def _protocol(text: str | None) -> str:
 def _pairs(host: str, container: str) -> list[tuple[str, int]]:
     """(host port, container port): one each; a range for one container port lets the engine pick from it."""
     containers = _range(container)
-    if not host:
+    if host in ("", "0"):
         return [("", port) for port in containers]
     hosts = _range(host)
     if len(containers) == 1 and len(hosts) > 1:
@@ -123,13 +127,23 @@ def declare_networks(raw: list[str] | Mapping[str, Any]) -> dict[str, Value]:
 
 def declare_endpoint(raw: Mapping[str, Any]) -> dict[str, Value]:
     endpoint: dict[str, Value] = {}
-    if raw.get("aliases"):
-        endpoint["aliases"] = tuple(sorted({str(alias) for alias in raw["aliases"]}))
+    for key in ("aliases", "links"):
+        if raw.get(key):
+            endpoint[key] = tuple(sorted({str(item) for item in raw[key]}))
     for key in ("ipv4_address", "ipv6_address"):
         if raw.get(key):
             endpoint[key] = declare_ip(raw[key])
+    if raw.get("link_local_ips"):
+        endpoint["link_local_ips"] = tuple(sorted({declare_ip(item) for item in raw["link_local_ips"]}))
     if raw.get("mac_address"):
         endpoint["mac_address"] = declare_mac(raw["mac_address"])
+    options = {str(key): scalar(value) for key, value in (raw.get("driver_opts") or {}).items()}
+    if raw.get("interface_name"):
+        options[INTERFACE_NAME] = str(raw["interface_name"])
+    if options:
+        endpoint["driver_opts"] = options
+    if raw.get("gw_priority"):
+        endpoint["gw_priority"] = int(raw["gw_priority"])
     return endpoint
 
 
@@ -142,28 +156,38 @@ def declare_mac(raw: str) -> str:
 
 def read_endpoint(api: Mapping[str, Any], short_id: str) -> dict[str, Value]:
     """One entry of `NetworkSettings.Networks`; engines before 25 add the container's short id to the aliases."""
-    ipam = api.get("IPAMConfig") or {}
-    aliases = tuple(sorted(set(api.get("Aliases") or ()) - {short_id}))
-    endpoint: dict[str, Value] = {
-        "aliases": aliases or None,
-        "ipv4_address": declare_ip(ipam["IPv4Address"]) if ipam.get("IPv4Address") else None,
-        "ipv6_address": declare_ip(ipam["IPv6Address"]) if ipam.get("IPv6Address") else None,
-        "mac_address": declare_mac(api["MacAddress"]) if api.get("MacAddress") else None,
-    }
-    return {key: value for key, value in endpoint.items() if value is not None}
+    ipam, options = api.get("IPAMConfig") or {}, dict(api.get("DriverOpts") or {})
+    options.pop(_SYSCTLS, None)  # the option sysctls, which the engine moves here
+    return declare_endpoint(
+        {
+            "aliases": set(api.get("Aliases") or ()) - {short_id},
+            "links": api.get("Links"),
+            "ipv4_address": ipam.get("IPv4Address"),
+            "ipv6_address": ipam.get("IPv6Address"),
+            "link_local_ips": ipam.get("LinkLocalIPs"),
+            "mac_address": api.get("MacAddress"),
+            "driver_opts": options,
+            "gw_priority": api.get("GwPriority"),
+        }
+    )
 
 
 def endpoint_body(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """One entry of `NetworkingConfig.EndpointsConfig`, also the body of a connect."""
-    body: dict[str, Any] = {}
-    if endpoint.get("aliases"):
-        body["Aliases"] = list(endpoint["aliases"])
-    ipam = {"IPv4Address": endpoint.get("ipv4_address"), "IPv6Address": endpoint.get("ipv6_address")}
-    if any(ipam.values()):
-        body["IPAMConfig"] = {key: value for key, value in ipam.items() if value}
-    if endpoint.get("mac_address"):
-        body["MacAddress"] = endpoint["mac_address"]
-    return body
+    ipam = {
+        "IPv4Address": endpoint.get("ipv4_address"),
+        "IPv6Address": endpoint.get("ipv6_address"),
+        "LinkLocalIPs": list(endpoint.get("link_local_ips") or ()),
+    }
+    body = {
+        "Aliases": list(endpoint.get("aliases") or ()),
+        "Links": list(endpoint.get("links") or ()),
+        "IPAMConfig": {key: value for key, value in ipam.items() if value},
+        "MacAddress": endpoint.get("mac_address"),
+        "DriverOpts": dict(endpoint.get("driver_opts") or {}),
+        "GwPriority": endpoint.get("gw_priority"),
+    }
+    return {key: value for key, value in body.items() if value}
 
 
 # --- health checks -------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ Value: TypeAlias = "None | bool | int | float | str | tuple[Value, ...] | Mappin
 Config: TypeAlias = Mapping[str, Value]
 
 UNSET = None
+#: stands for an observed value that the engine has and does not tell
+NOT_TOLD = "(not told by this engine)"
 
 
 def to_json(value: object) -> object:

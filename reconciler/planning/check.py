@@ -5,35 +5,45 @@ It shares no code with the planner, so that a bug there becomes a refused plan a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Kind
-from reconciler.model.observed import ObservedState
-from reconciler.model.ownership import IMAGE_PROJECT, PROJECT, Owner, owner_of
+from reconciler.model.desired import Condition
+from reconciler.model.observed import ObservedContainer, ObservedState
+from reconciler.model.ownership import ADDRESS, CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     BuildImage,
     Change,
     Connect,
     CreateContainer,
+    DeliverFiles,
     Disconnect,
     Plan,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
     TagImage,
     UnpauseContainer,
     UpdateContainer,
     Verb,
+    WaitContainer,
 )
 
 _ON_CONTAINERS = (
+    DeliverFiles,
+    RestartContainer,
+    SignalContainer,
     StartContainer,
     StopContainer,
     UnpauseContainer,
@@ -67,6 +77,9 @@ def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: boo
             yield f"{change.address}: it is blocked and has steps all the same"
         yield from _ownership(planned.project, change, observed)
         yield from _made_before_stopped(change)
+        yield from _proved_before_gone(change, observed)
+        yield from _given_before_started(change)
+        yield from _kept_until_done(change)
         for action in _actions(change):
             if isinstance(action, RemoveVolume) and not may_lose_volumes and not _marked(action, observed):
                 yield f"{change.address}: volume {action.name} would be removed without being asked for"
@@ -116,6 +129,10 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
             volume = volumes.get(action.name)
             if volume is None or owner_of(Kind.VOLUME, volume.labels, project)[0] is not Owner.OURS:
                 yield f"{change.address}: volume {action.name} is not ours"
+        elif isinstance(action, RemoveHolder):
+            volume = volumes.get(action.volume)
+            if volume is None or volume.labels.get(HOLDER) != project:
+                yield f"{change.address}: volume {action.volume} was not made for files of ours"
         elif isinstance(action, RemoveImage):
             image = images.get(action.id)
             if image is None or image.labels.get(IMAGE_PROJECT) != project:
@@ -142,6 +159,85 @@ def _made_before_stopped(change: Change) -> Iterator[str]:
         stops = isinstance(step.action, StopContainer | RemoveContainer)
         if stops and not made and step.action.container.id in serving:  # type: ignore[union-attr]
             yield f"{change.address}: {step.action.container.name} would be stopped before its successor is made"  # type: ignore[union-attr]
+
+
+def _proved_before_gone(change: Change, observed: ObservedState) -> Iterator[str]:
+    """What served is removed after its successor has proved itself; start-first, it is not even stopped before.
+
+    There the successor also has the old one's names by then, on every network on which it is.
+    """
+    if change.verb is not Verb.REPLACE or change.address.kind is not Kind.CONTAINER or _is_job(change):
+        return
+    final = {s.action.name for s in change.steps if isinstance(s.action, RenameContainer) and not s.action.container.id}
+    renamed = {s.action.container.id for s in change.steps if isinstance(s.action, RenameContainer)}
+    names = {*final, *(f"{name}.prev" for name in final)}
+    old = {item.id: item for item in observed.containers if item.id in renamed or item.name in names}
+    proved, joined, made = False, set(), None
+    for step in change.steps:
+        match step.action:
+            case CreateContainer():
+                made = step.action
+            case AwaitReady(container) if not container.id:
+                proved = True
+            case Connect(network, container, endpoint) if not container.id and endpoint.get("aliases"):
+                joined.add(network.name)
+            case RemoveContainer(container) if container.id in old and made is not None and not proved:
+                yield f"{change.address}: {container.name} would be removed before its successor has proved itself"
+            case StopContainer(container) | Disconnect(container=container) if (
+                container.id in old and change.order == "start-first"
+            ):
+                if not proved and (made is not None or not _has_other(change, container.id, observed)):
+                    yield f"{change.address}: {container.name} would stop serving before its successor has proved itself"
+                if made is not None and not _named_on(old[container.id]) & set(made.networks) <= joined:
+                    yield f"{change.address}: {container.name} would stop serving before its successor has its names"
+
+
+def _has_other(change: Change, container_id: str, observed: ObservedState) -> bool:
+    """Whether another container of this resource runs: of an earlier roll-out that was cut off."""
+    return any(
+        item.id != container_id and item.status == "running" and item.labels.get(ADDRESS) == str(change.address)
+        for item in observed.containers
+    )
+
+
+def _is_job(change: Change) -> bool:
+    """Whether it waits for the end of what it starts."""
+    actions = [step.action for step in change.steps]
+    started = next((at for at, action in enumerate(actions) if isinstance(action, StartContainer)), len(actions))
+    return any(isinstance(a, WaitContainer) and a.condition is Condition.COMPLETED for a in actions[started:])
+
+
+def _named_on(container: ObservedContainer) -> set[str]:
+    """The networks on which clients find it by another name than its own."""
+    endpoints = (container.config or {}).get("networks")
+    found = endpoints.items() if isinstance(endpoints, Mapping) else ()
+    return {network for network, endpoint in found if isinstance(endpoint, Mapping) and endpoint.get("aliases")}
+
+
+def _given_before_started(change: Change) -> Iterator[str]:
+    """A container that is made with files has them before it is started."""
+    waiting = False
+    for step in change.steps:
+        match step.action:
+            case CreateContainer(labels=labels, config=config):
+                waiting = CONTENTS in labels and bool(config.get("configs") or config.get("secrets"))
+            case DeliverFiles():
+                waiting = False
+            case StartContainer(container) if waiting:
+                yield f"{change.address}: {container.name} would be started before it has its files"
+
+
+def _kept_until_done(change: Change) -> Iterator[str]:
+    """The container of a job goes after the run that takes its place has ended well, never before."""
+    promoted = {s.action.name for s in change.steps if isinstance(s.action, RenameContainer)}
+    kept = {s.action.container.id for s in change.steps if isinstance(s.action, RenameContainer)} - {""}
+    awaited = False
+    for step in reversed(change.steps):
+        action = step.action
+        if isinstance(action, WaitContainer):
+            awaited = awaited or (action.condition is Condition.COMPLETED and action.container.name in promoted)
+        elif awaited and isinstance(action, RemoveContainer) and action.container.id in kept:
+            yield f"{change.address}: {action.container.name} would be removed before the job in its place has ended"
 
 
 def _names(planned: Plan, observed: ObservedState) -> Iterator[str]:

@@ -12,12 +12,14 @@ from reconciler.model.ownership import hash_declared, hash_option, parse_fingerp
 from reconciler.model.plan import FieldChange, Reason, Verb
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import Config, Value
+from reconciler.planning.contents import content_fields
 from reconciler.planning.decide import Difference
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expand import declared_options
 from reconciler.planning.expected import expected_container, observed_container
-from reconciler.planning.phases import PREVIOUS
+from reconciler.planning.lifetime import inputs_of_job, is_done, restarts, state_field
 from reconciler.planning.sharing import donors_observed
+from reconciler.planning.untold import as_far_as_told
 from reconciler.planning.world import World
 
 
@@ -36,8 +38,10 @@ class Comparison(NamedTuple):
         return Difference.REPLACEMENT if replaced else Difference.IN_PLACE
 
 
-def compare(world: World, resource: ContainerResource, container: ObservedContainer) -> Comparison:
-    """Every field of one container of ours against what it should be."""
+def compare(
+    world: World, resource: ContainerResource, container: ObservedContainer, *, stopped: bool = False
+) -> Comparison:
+    """Every field of one container of ours against what it should be; `stopped` as for its state."""
     if container.config is None:
         return Comparison((), {}, {})
     made_from = parse_fingerprint(container.labels)
@@ -48,12 +52,14 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
     found = {name: world.network(name) for name in container.network_ids}
     network_ids = {name: "gone" if network is None else network.id for name, network in found.items()}
     observed = observed_container(container, expected, network_ids)
+    declared = declared_options(resource)
+    observed = as_far_as_told(world.facts, Kind.CONTAINER, expected, observed, declared, made_from)
     _leave_to_networks(world, expected, observed)
     if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")
     ):
         _forget_former_volumes(expected, observed)
-    fields = diff_config(Kind.CONTAINER, expected, observed, declared_options(resource), made_from)
+    fields = diff_config(Kind.CONTAINER, expected, observed, declared, made_from)
     if supplied is None:  # the image is gone, and what it supplied cannot be told from what was changed
         rows = BY_NAME[Kind.CONTAINER]
         fields = [f for f in fields if (name := f.path.partition(".")[0]) not in rows or rows[name].image == "no"]
@@ -66,8 +72,16 @@ def compare(world: World, resource: ContainerResource, container: ObservedContai
         )
     gone = [name for name, network in found.items() if network is None and name not in ("host", "none")]
     fields += _dead_endpoints(container, expected, gone)
-    extra = (_image_field(world, resource, container), _state_field(resource, container))
-    return Comparison((*(field for field in extra if field is not None), *fields), expected, observed)
+    fields += (
+        inputs_of_job(content_fields(resource, container)) if resource.is_job else content_fields(resource, container)
+    )
+    fields += restarts(world, resource, container)
+    extra = (_image_field(world, resource, container), state_field(resource, container, stopped=stopped))
+    fields = [*(field for field in extra if field is not None), *fields]
+    if is_done(resource, container) and made_from.is_readable:
+        # What has ended well is not run again because something moved on the engine, only when its own key changes.
+        fields = [f for f in fields if f.forces != "replace" or f.reason not in (Reason.DRIFTED, Reason.DEPENDENCY)]
+    return Comparison(tuple(fields), expected, observed)
 
 
 def _dead_endpoints(container: ObservedContainer, expected: Config, gone: list[str]) -> list[FieldChange]:
@@ -125,22 +139,6 @@ def _image_field(world: World, resource: ContainerResource, container: ObservedC
         before = f"{before} ({container.image_id[7:19]})"
         after = f"{after} ({'made by this plan' if pending or found is None else found.id[7:19]})"
     return FieldChange("image", before, after, reason, "replace", shown=(f'"{before}"', f'"{after}"'))
-
-
-def _state_field(resource: ContainerResource, container: ObservedContainer) -> FieldChange | None:
-    """What is not running is judged by its restart policy: exit 0 under `no` or `on-failure` is done."""
-    status = container.status
-    if status in ("running", "restarting", "removing"):
-        return None
-    policy = str(resource.config.get("restart") or "no")
-    ended_well = status == "exited" and container.exit_code == 0 and (policy == "no" or policy.startswith("on-failure"))
-    if ended_well and not container.name.endswith(PREVIOUS):  # a predecessor did not end, it was stopped
-        return None
-    seen = f"exited ({container.exit_code})" if status == "exited" else status
-    # What was created and could not be started is made anew: a second start may come up without its ports.
-    forces = "replace" if status == "dead" or (status == "created" and container.error) else "start"
-    reason = Reason.INTERRUPTED if status == "created" else Reason.DRIFTED
-    return FieldChange("state", seen, "running", reason, forces, shown=(seen, "running"))
 
 
 def image_of(world: World, resource: ContainerResource) -> ImageResource:

@@ -2,50 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import PROJECT, Owner, owner_of, parse_fingerprint
-from reconciler.model.plan import WEIGHT, Change, CreateContainer, FieldChange, Reason, Ref, Step, Verb, WaitContainer
-from reconciler.model.rows import BY_NAME
-from reconciler.planning.compare import Comparison, compare, image_of
+from reconciler.model.plan import (
+    WEIGHT,
+    Change,
+    CreateContainer,
+    FieldChange,
+    Reason,
+    Ref,
+    RestartContainer,
+    StartContainer,
+    Step,
+    Verb,
+    WaitContainer,
+)
+from reconciler.model.rollout import Order
+from reconciler.planning.compare import Comparison, image_of
+from reconciler.planning.contents import files_of, in_place_steps, record
 from reconciler.planning.decide import Difference, Situation, decide
 from reconciler.planning.expand import (
-    MULTIPLE_ENDPOINTS_SINCE,
     Blueprint,
     create_steps,
-    recover_steps,
+    grace_seconds,
+    ref,
     remove_steps,
-    replace_steps,
     update_steps,
+    wait_for_end,
     wait_seconds,
 )
+from reconciler.planning.gates import missing_for_container
+from reconciler.planning.lifetime import has_failed
 from reconciler.planning.phases import Objects, serving, sort_objects
+from reconciler.planning.recovery import Recovery, recover
+from reconciler.planning.replacing import finish_steps, promote_job_steps, start_first_steps, stop_first_steps
+from reconciler.planning.rollout import choose, publishes
 from reconciler.planning.sharing import donor_refs
+from reconciler.planning.unnamed import carried_over
+from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 #: nothing is lost by removing these before their successor is made, and an engine may not rename what is dead
 _NEVER_SERVED = ("created", "dead")
-_SINCE = {"healthcheck.start_interval": (1, 44), "volumes.subpath": (1, 45)}
 
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
     """The change of one instance, or None when it is settled."""
-    objects = sort_objects(resource.name, world.owned_containers(resource.address))
+    objects = sort_objects(resource, world.owned_containers(resource.address))
     holder = world.containers.get(resource.name)
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = _unsupported(world, resource)
-    comparison, recovery = _compare_objects(world, resource, objects)
-    interrupted = bool(recovery) or (objects.current is None and objects.predecessor is not None)
+    forbidden = missing_for_container(resource, world.facts) or dropped(world.facts, Kind.CONTAINER, resource.config)
+    recovery = recover(world, resource, objects)
+    comparison = recovery.comparison
+    difference = Difference.INTERRUPTED if recovery.is_needed else comparison.difference
+    if resource.is_job and has_failed(objects.current) and difference in (Difference.INTERRUPTED, Difference.IN_PLACE):
+        difference = Difference.UNDONE  # a predecessor beside it waits for a run that ends well
     situation = Situation(
         kind=Kind.CONTAINER,
         owner=owner,
         newer=any(parse_fingerprint(item.labels).is_newer for item in objects.all()),
-        difference=Difference.INTERRUPTED if interrupted else comparison.difference,
+        difference=difference,
         adopt=resource.adopt,
     )
     if resource.address in world.request.replace and situation.difference is not Difference.INTERRUPTED:
@@ -58,7 +78,7 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
         note = forbidden or _blocked_note(resource, row.because, holder, owner)
         reason = row.reason or weightiest(comparison.fields)
         return Change(resource.address, Verb.BLOCKED, reason, comparison.fields, note=note, relies_on=relies_on)
-    change = _expand(world, resource, objects, comparison, recovery, row.verb)
+    change = _expand(world, resource, objects, recovery, row.verb)
     reason = row.reason or weightiest(comparison.fields)
     if any(isinstance(step.action, CreateContainer) for step in change.steps):
         # Where a tag points now: it may be moved before a saved plan is carried out.
@@ -94,111 +114,77 @@ def _blocked_note(
     )
 
 
-def _compare_objects(world: World, resource: ContainerResource, objects: Objects) -> tuple[Comparison, list[Step]]:
-    """How the object that serves (or served) differs, and the steps that finish an interrupted replacement.
-
-    The rules of recovery, by what is there (see docs/planning.md):
-        current alone                  nothing to recover
-        candidate beside a current     it was not promoted: it goes
-        predecessor beside a current   it was promoted: start it if need be, the predecessor goes
-        predecessor, no current        promote the candidate if it is as declared, else the predecessor comes back
-        candidate alone                promote it if it is as declared, else it goes
-    """
-    nothing = Comparison((), {}, {})
-    leftovers = [step for item in objects.others for step in remove_steps(item)]
-    current, candidate, predecessor = objects.current, objects.candidate, objects.predecessor
-    if current is not None:
-        comparison = compare(world, resource, current)
-        for item in (candidate, predecessor):
-            leftovers += remove_steps(item) if item is not None else []
-        return comparison, leftovers
-    if candidate is not None:
-        settled = compare(world, resource, candidate)
-        if all(field.path in ("container_name", "state") and field.forces != "replace" for field in settled.fields):
-            return settled, leftovers + recover_steps(resource, candidate, predecessor)
-        leftovers += remove_steps(candidate)
-    if predecessor is not None:
-        return compare(world, resource, predecessor), leftovers
-    return nothing, leftovers
-
-
-def _expand(
-    world: World,
-    resource: ContainerResource,
-    objects: Objects,
-    comparison: Comparison,
-    recovery: list[Step],
-    verb: Verb,
-) -> Change:
-    serving = objects.current or objects.predecessor
-    promoted = objects.current is None and any(step.commits for step in recovery)
+def _expand(world: World, resource: ContainerResource, objects: Objects, recovery: Recovery, verb: Verb) -> Change:
+    comparison, leftovers, serving = recovery.comparison, recovery.leftovers, recovery.serving
     blueprint = _blueprint(world, resource)
-    if promoted:
-        return Change(
-            resource.address, Verb.UPDATE, Reason.INTERRUPTED, comparison.fields, (*blueprint.waits, *recovery)
-        )
+    if recovery.candidate is not None:
+        steps = [*blueprint.waits, *leftovers, *_finish(world, blueprint, recovery)]
+        return Change(resource.address, Verb.UPDATE, Reason.INTERRUPTED, comparison.fields, tuple(steps))
     if verb is Verb.ADOPT:
         serving = world.containers[resource.name]
     if serving is None:
-        steps = [*recovery, *create_steps(blueprint, {})]
+        steps = [*leftovers, *create_steps(blueprint, {})]
         return Change(resource.address, Verb.CREATE, Reason.ABSENT, (), tuple(steps))
     if verb in (Verb.REPLACE, Verb.ADOPT) or comparison.difference is Difference.REPLACEMENT:
-        verb = Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
-        carried = _carried_over(world, resource, serving)
-        # What is left over goes first: a predecessor beside the current one has the name that this one will need.
-        if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:
-            steps = [*recovery, *remove_steps(serving), *create_steps(blueprint, carried)]
-        else:
-            beside = objects.predecessor is serving or objects.candidate is not None
-            stopped_by_us = beside and serving.status == "exited"
-            steps = [*recovery, *replace_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)]
+        return _replace(
+            world, blueprint, objects, recovery, serving, Verb.ADOPT if verb is Verb.ADOPT else Verb.REPLACE
+        )
+    updates = _update_steps(world, blueprint, serving, comparison)
+    if resource.is_job and leftovers and serving.status == "running" and serving is objects.current:
+        updates.append(wait_for_end(ref(serving)))
+    # A job that is not running yet runs before its predecessor goes.
+    is_first = resource.is_job and objects.current is not None
+    steps = [*updates, *leftovers] if is_first else [*leftovers, *updates]
+    starts = any(field.forces in ("start", "restart") for field in comparison.fields)
+    steps = [*blueprint.waits, *steps] if starts else steps
+    return Change(resource.address, Verb.UPDATE, weightiest(comparison.fields), comparison.fields, tuple(steps))
+
+
+def _finish(world: World, blueprint: Blueprint, recovery: Recovery) -> list[Step]:
+    candidate, predecessor = recovery.candidate, recovery.predecessor
+    assert candidate is not None
+    if blueprint.resource.is_job or predecessor is None:
+        return promote_job_steps(blueprint, candidate, predecessor)
+    updates = _update_steps(world, blueprint, candidate, recovery.comparison)
+    return finish_steps(blueprint, candidate, predecessor, updates)
+
+
+def _update_steps(
+    world: World, blueprint: Blueprint, container: ObservedContainer, comparison: Comparison
+) -> list[Step]:
+    """What changes a container in place, its contents with it."""
+    resource, fields = blueprint.resource, comparison.fields
+    networks = {**_attached_refs(world, resource, container), **_network_refs(world, resource)}
+    updates = update_steps(resource, container, fields, comparison.expected, comparison.observed, networks)
+    first, last = in_place_steps(world, resource, container, fields, grace_seconds(container.config))
+    if any(isinstance(step.action, RestartContainer) for step in last):
+        updates = [step for step in updates if not isinstance(step.action, RestartContainer)]  # once is enough
+    return [*first, *updates, *last]
+
+
+def _replace(
+    world: World, blueprint: Blueprint, objects: Objects, recovery: Recovery, serving: ObservedContainer, verb: Verb
+) -> Change:
+    resource, fields = blueprint.resource, recovery.comparison.fields
+    change = Change(resource.address, verb, weightiest(fields), fields)
+    carried = carried_over(world, resource, serving)
+    # What is left over goes first: a predecessor beside the current one has the name that this one will need.
+    if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:
+        return change._replace(steps=(*recovery.leftovers, *remove_steps(serving), *create_steps(blueprint, carried)))
+    if resource.is_job:
+        steps = stop_first_steps(blueprint, serving, carried, stopped_by_us=False)
+        return change._replace(steps=(*recovery.leftovers, *steps))
+    choice = choose(world, resource, serving, verb, carried)
+    if choice.refused:
+        note = f'start-first is not possible: {choice.refused}; write order = "auto" or "stop-first"'
+        return change._replace(verb=Verb.BLOCKED, note=note)
+    if choice.order is Order.START_FIRST:
+        steps = start_first_steps(blueprint, serving, carried)
     else:
-        verb = Verb.UPDATE
-        networks = _network_refs(world, resource)
-        updates = update_steps(resource, serving, comparison.fields, comparison.expected, comparison.observed, networks)
-        # A current one that is not running yet is started before its predecessor goes.
-        steps = [*updates, *recovery] if objects.current is not None else [*recovery, *updates]
-        starts = any(field.path == "state" for field in comparison.fields)
-        steps = [*blueprint.waits, *steps] if starts else steps
-    return Change(resource.address, verb, weightiest(comparison.fields), comparison.fields, tuple(steps))
-
-
-def _carried_over(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, str]:
-    """The volumes nobody named that the successor takes over, by path: those of the image, and those still declared."""
-    image = world.images_by_id.get(serving.image_id)
-    if image is None or image.supplies is None:
-        return dict(serving.anonymous)
-    declared, supplied = resource.config.get("volumes"), image.supplies.get("volumes")
-    named = dict(declared) if isinstance(declared, Mapping) else {}
-    wanted = {target for target, mount in named.items() if isinstance(mount, Mapping) and "source" not in mount}
-    tmpfs = resource.config.get("tmpfs")
-    covered = {*named, *(tmpfs if isinstance(tmpfs, Mapping) else ())}
-    wanted |= {target for target in (supplied if isinstance(supplied, Mapping) else ()) if target not in covered}
-    return {path: volume for path, volume in serving.anonymous.items() if path in wanted}
-
-
-# --- what the engine cannot do ---------------------------------------------------------------------------------------
-
-
-def _unsupported(world: World, resource: ContainerResource) -> str:
-    """What the engine's API version would drop in silence, as a note; "" when it knows everything."""
-    version, config = world.facts.api_version, resource.config
-    needed = {name: BY_NAME[Kind.CONTAINER][name].since for name in config}
-    check, mounts = config.get("healthcheck"), config.get("volumes")
-    if isinstance(check, Mapping) and "start_interval" in check:
-        needed["healthcheck.start_interval"] = _SINCE["healthcheck.start_interval"]
-    if isinstance(mounts, Mapping) and any(isinstance(m, Mapping) and "subpath" in m for m in mounts.values()):
-        needed["volumes.subpath"] = _SINCE["volumes.subpath"]
-    if version < MULTIPLE_ENDPOINTS_SINCE:
-        endpoints = config.get("networks")
-        for network in resource.networks[1:]:
-            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
-            if isinstance(endpoint, Mapping) and "mac_address" in endpoint:
-                # A connect ignores it; only the network that a container is made with takes it.
-                name = f"a mac_address on {network}, which is not the network with the highest priority,"
-                needed[name] = MULTIPLE_ENDPOINTS_SINCE
-    missing = [f"{name} needs API {since[0]}.{since[1]}" for name, since in needed.items() if since > version]
-    return f"{', '.join(missing)}; this engine speaks {world.facts.api_text}" if missing else ""
+        beside = recovery.predecessor is serving or objects.candidate is not None
+        stopped_by_us = beside and serving.status == "exited"
+        steps = stop_first_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)
+    return change._replace(steps=(*recovery.leftovers, *steps), order=choice.order.value, note=choice.note)
 
 
 # --- what it is made with ------------------------------------------------------------------------------------------
@@ -212,7 +198,10 @@ def _blueprint(world: World, resource: ContainerResource) -> Blueprint:
         world.facts,
         donors=donor_refs(world, resource),
         networks=_network_refs(world, resource),
-        waits=[wait for item in resource.depends_on for wait in _waits(world, item)],
+        waits=tuple(Step(wait) for item in resource.depends_on for wait in _waits(world, item)),
+        files=files_of(world, resource),
+        record=record(world, resource),
+        published=publishes(world, resource),
     )
 
 
@@ -229,6 +218,12 @@ def _network_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
     return refs
 
 
+def _attached_refs(world: World, resource: ContainerResource, serving: ObservedContainer) -> dict[str, Ref]:
+    """The networks that it is attached to and should not be, as they are now."""
+    found = {name: world.network(name) for name in serving.network_ids if name not in resource.networks}
+    return {name: Ref(name, network.id) for name, network in found.items() if network is not None}
+
+
 def _named(world: World, address: Address, name: str) -> bool:
     return getattr(world.desired.resources.get(address), "name", "") == name
 
@@ -240,7 +235,10 @@ def _waits(world: World, dependency: Dependency) -> list[WaitContainer]:
     waits = []
     for instance in world.instances.get(dependency.address, ()):
         current = serving(world, instance)
-        changes = instance.address in world.changes
+        change = world.changes.get(instance.address)
+        if change is not None and instance.is_job and any(isinstance(s.action, StartContainer) for s in change.steps):
+            continue  # that change ends with the job, and comes first
+        changes = change is not None
         if current is not None and not changes and _holds(current, dependency.condition):
             continue
         known = current is not None and not world.will_change(instance.address)

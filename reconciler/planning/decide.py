@@ -21,6 +21,7 @@ class Difference(StrEnum):
     NONE = "equal"
     IN_PLACE = "differs in place"
     REPLACEMENT = "differs for good"
+    UNDONE = "a job that did not end well"
     INTERRUPTED = "half replaced"
 
 
@@ -75,6 +76,7 @@ TABLE: tuple[Row, ...] = (
     Row({"declared": True, "owner": _OURS, "newer": True}, Verb.BLOCKED, Reason.OWNED_BY_OTHER, "a newer version made it"),
     Row({"declared": True, "owner": _OURS, "difference": Difference.NONE}, None, None, "it is as declared"),
     Row({"declared": True, "owner": _OURS, "difference": Difference.INTERRUPTED}, Verb.UPDATE, Reason.INTERRUPTED, "a replacement was cut off and is completed or undone"),
+    Row({"declared": True, "owner": _OURS, "difference": Difference.UNDONE}, Verb.UPDATE, None, "it runs again; one that ended well does not"),
     Row({"declared": True, "owner": _OURS, "difference": Difference.IN_PLACE}, Verb.UPDATE, None, "the engine can change it in place"),
     Row({"declared": True, "owner": _OURS, "kind": Kind.VOLUME}, Verb.BLOCKED, Reason.WOULD_LOSE_DATA, "a volume cannot be changed, only replaced"),
     Row({"declared": True, "owner": _OURS, "kind": Kind.NETWORK, "strangers": True}, Verb.BLOCKED, Reason.OWNED_BY_OTHER, "containers that are not ours are attached"),

@@ -12,7 +12,7 @@ from reconciler.model.ownership import Fingerprint, hash_declared, hash_option
 from reconciler.model.plan import FieldChange, Reason
 from reconciler.model.rows import BY_NAME, TABLE
 from reconciler.model.scalars import show_duration, show_size
-from reconciler.model.values import Config, Value
+from reconciler.model.values import NOT_TOLD, Config, Value
 from reconciler.planning.world import is_sensitive
 
 _DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
@@ -114,13 +114,17 @@ def _show_hidden(leaf: _Leaf) -> tuple[str, str]:
 
 def show(row: Option, path: str, value: Value) -> str:
     """A value as it would be written in the spec."""
+    if value == NOT_TOLD:
+        return NOT_TOLD
     if path == row.name:
         return row.form.show(value)
     key = path.rpartition(".")[2]
     if row.name == "healthcheck" and key in _DURATIONS and isinstance(value, int):
         return show_duration(value)
-    if row.name == "volumes" and key == "size" and isinstance(value, int):
+    if isinstance(value, int) and ((row.name == "volumes" and key == "size") or "_bps." in path):
         return show_size(value)
+    if row.name in ("configs", "secrets") and key == "mode" and isinstance(value, int):
+        return f'"{value:04o}"'
     return show_plain(value)
 
 
@@ -128,6 +132,8 @@ def _forces(row: Option, leaf: _Leaf) -> str:
     """What a change takes depends on the value too: a limit can be moved in place, but not taken away."""
     if row.cost is Cost.UPDATE and leaf.expected is None and not row.clears:
         return Cost.REPLACE.value
+    if row.name == "blkio_config" and leaf.keys[1] != "weight":
+        return Cost.REPLACE.value  # an update ignores limits of single devices before API 1.55
     if row.cost is Cost.NETWORK and _touches_mac(leaf):
         return Cost.REPLACE.value  # a connect ignores it before API 1.54
     return row.cost.value

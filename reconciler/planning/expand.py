@@ -1,27 +1,26 @@
-"""A verdict on a container → its steps, each with the one that takes it back.
-
-Replacement is stop-first through names: the candidate is made as `NAME.next`, so that the engine has accepted all of
-it before anything is stopped; the current one is stopped and becomes `NAME.prev`; the candidate gets the name and is
-started; then the predecessor goes. When a step fails, those before it are taken back and the predecessor serves
-again. When we are killed, the names say how far it came.
-"""
+"""A verdict on a container → its steps: making, changing in place, removing. `replacing` has those of a replacement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
-from reconciler.model.ownership import owner_labels
+from reconciler.model.ownership import CONTENTS, owner_labels
 from reconciler.model.plan import (
-    Action,
     Connect,
     CreateContainer,
+    DeliverFiles,
     Disconnect,
     FieldChange,
+    File,
+    Reason,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
@@ -31,11 +30,10 @@ from reconciler.model.plan import (
 )
 from reconciler.model.structures import decides_within
 from reconciler.model.values import Config
-from reconciler.planning.phases import NEXT, PREVIOUS
 
 MULTIPLE_ENDPOINTS_SINCE = (1, 44)
 DEFAULT_GRACE_SECONDS = 10
-_HELD_UP = ("running", "restarting", "paused")
+HELD_UP = ("running", "restarting", "paused")
 
 
 def ref(container: ObservedContainer) -> Ref:
@@ -52,141 +50,93 @@ def declared_options(resource: ContainerResource) -> Config:
     return {**resource.config, "container_name": resource.name}
 
 
-class Blueprint:
-    """All that is needed to make one container: what the resource says, and what the world adds to it."""
+class Blueprint(NamedTuple):
+    """All that is needed to make one container: what the resource says, and what the world adds to it.
 
-    def __init__(
-        self,
-        resource: ContainerResource,
-        project: str,
-        reference: str,
-        facts: EngineFacts,
-        *,
-        donors: Mapping[str, Ref],
-        networks: Mapping[str, Ref],
-        waits: Iterable[WaitContainer] = (),
-    ) -> None:
-        self.resource = resource
-        self.project = project
-        self.reference = reference
-        self.facts = facts
-        self.donors = donors
-        self.networks = networks
-        self.waits = [Step(wait) for wait in waits]
+    `published`: the engine binds its ports, as it does unless all its networks are internal.
+    """
 
-    def make(self, name: str, anonymous: Mapping[str, str]) -> list[Step]:
-        """Create it under a name, and attach what could not be attached at creation."""
+    resource: ContainerResource
+    project: str
+    reference: str
+    facts: EngineFacts
+    donors: Mapping[str, Ref]
+    networks: Mapping[str, Ref]
+    waits: tuple[Step, ...] = ()
+    files: tuple[File, ...] = ()
+    record: str = ""
+    published: bool = False
+
+    def make(self, name: str, anonymous: Mapping[str, str], *, named: bool = True) -> list[Step]:
+        """Create it under a name, and attach what could not be attached at creation.
+
+        Args:
+            named: clients find it by its aliases at once.
+        """
         resource = self.resource
         at_once = resource.networks if self.facts.api_version >= MULTIPLE_ENDPOINTS_SINCE else resource.networks[:1]
         config = {key: value for key, value in resource.config.items() if key not in self.donors}
+        endpoints = {network: _mapping(endpoint) for network, endpoint in _mapping(config.get("networks")).items()}
+        if not named:
+            endpoints = {network: {**endpoint, "aliases": None} for network, endpoint in endpoints.items()}
+            config["networks"] = endpoints
+        labels = owner_labels(self.project, resource.address, declared_options(resource))
         create = CreateContainer(
             name=name,
             image=self.reference,
             config=config,
-            labels=owner_labels(self.project, resource.address, declared_options(resource)),
+            labels={**labels, CONTENTS: self.record} if self.record else labels,
             networks=at_once,
             donors=self.donors,
             anonymous=anonymous,
             platform=resource.platform,
+            holders=resource.holders,
         )
-        steps = [Step(create, undo=(RemoveContainer(Ref(name)),))]
-        endpoints = resource.config.get("networks")
+        steps = [Step(create, undo=(RemoveContainer(Ref(name), unused=True),))]
+        steps += [Step(DeliverFiles(Ref(name), self.files))] if self.files else []
         for network in resource.networks[len(at_once) :]:
-            endpoint = endpoints.get(network) if isinstance(endpoints, Mapping) else None
-            steps.append(Step(Connect(self.networks[network], Ref(name), endpoint or {})))  # type: ignore[arg-type]
+            steps.append(Step(Connect(self.networks[network], Ref(name), endpoints.get(network, {}))))
         return steps
 
 
 def create_steps(blueprint: Blueprint, anonymous: Mapping[str, str]) -> list[Step]:
-    """Create and start; `anonymous` as for a replacement."""
-    name = blueprint.resource.name
-    return [*blueprint.waits, *blueprint.make(name, anonymous), Step(StartContainer(Ref(name)), commits=True)]
+    """Create and start; `anonymous` as for a replacement.
 
-
-def replace_steps(
-    blueprint: Blueprint, current: ObservedContainer, anonymous: Mapping[str, str], *, stopped_by_us: bool
-) -> list[Step]:
-    """Replace, stop-first.
-
-    Args:
-        anonymous: volumes nobody named that the candidate takes over, by path.
-        stopped_by_us: the current one does not run because an earlier replacement was cut off.
+    One that was made whole and does not start stays, for whoever looks why; the next run makes it anew.
     """
     name = blueprint.resource.name
-    candidate = name + NEXT
-    make = blueprint.make(candidate, anonymous)
-    if stopped_by_us:
-        # An earlier run was cut off after it had stopped it: if this one fails too, it serves again.
-        make[0] = make[0]._replace(undo=(*make[0].undo, *_bring_back(blueprint.resource, current)))
-    return [
-        *blueprint.waits,
-        *make,
-        *_retire_steps(current, name + PREVIOUS),
-        *promote_steps(Ref(candidate), name),
-        Step(RemoveContainer(Ref(name + PREVIOUS, current.id))),
-    ]
+    *make, last = blueprint.make(name, anonymous)
+    return [*blueprint.waits, *make, last._replace(commits=True), *start_steps(blueprint.resource, Ref(name))]
 
 
-def _bring_back(resource: ContainerResource, predecessor: ObservedContainer) -> tuple[Action, ...]:
-    """Make a predecessor what it was. Its restart policy was set to `no` when it was stopped."""
-    target = ref(predecessor)
-    policy = resource.config.get("restart") or "no"
-    rename = (RenameContainer(target, resource.name),) if predecessor.name != resource.name else ()
-    return *rename, UpdateContainer(target, {"restart": policy}), StartContainer(target)
+def start_steps(resource: ContainerResource, target: Ref) -> list[Step]:
+    """Start it; of a job, wait for its end too. From the start on nothing is taken back."""
+    start = Step(StartContainer(target), commits=True)
+    return [start, wait_for_end(target)] if resource.is_job else [start]
 
 
-def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
-    """Stop the current one and move it aside, so that no restart of the engine wakes it."""
-    target, steps = ref(current), []
-    policy = (current.config or {}).get("restart") or "no"
-    if policy != "no":
-        restore = UpdateContainer(target, {"restart": policy})
-        steps.append(Step(UpdateContainer(target, {"restart": "no"}), undo=(restore,)))
-    if current.status == "paused":
-        steps.append(Step(UnpauseContainer(target)))
-    if current.status in _HELD_UP:
-        steps.append(Step(StopContainer(target, grace_seconds(current.config)), undo=(StartContainer(target),)))
-    if current.name != name:
-        steps.append(Step(RenameContainer(target, name), undo=(RenameContainer(target, current.name),)))
-    return steps
-
-
-def promote_steps(candidate: Ref, name: str) -> list[Step]:
-    """Give a candidate its name and start it. From there on nothing is taken back."""
-    promoted = Ref(name, candidate.id)
-    return [
-        Step(RenameContainer(candidate, name), undo=(RenameContainer(promoted, candidate.name),)),
-        Step(StartContainer(promoted), undo=(StopContainer(promoted),), commits=True),
-    ]
-
-
-def recover_steps(
-    resource: ContainerResource, candidate: ObservedContainer, predecessor: ObservedContainer | None
-) -> list[Step]:
-    """Finish a replacement that was cut off before the candidate was promoted; if it fails, the predecessor serves."""
-    promoted, aside = candidate.name == resource.name, Ref(resource.name + NEXT, candidate.id)
-    first = [Step(UnpauseContainer(ref(candidate)))] if candidate.status == "paused" else []
-    first += [Step(RenameContainer(ref(candidate), aside.name))] if promoted else []
-    rename, start = promote_steps(aside if promoted else ref(candidate), resource.name)
-    if predecessor is None:
-        return [*first, rename, start]
-    rename = rename._replace(undo=(*rename.undo, *_bring_back(resource, predecessor)))
-    return [*first, rename, start, *remove_steps(predecessor)]
+def wait_for_end(job: Ref) -> Step:
+    return Step(WaitContainer(job, Condition.COMPLETED, wait_seconds(None, Condition.COMPLETED)))
 
 
 def remove_steps(container: ObservedContainer) -> list[Step]:
     steps = []
     if container.status == "paused":
         steps.append(Step(UnpauseContainer(ref(container))))
-    if container.status in _HELD_UP:
+    if container.status in HELD_UP:
         steps.append(Step(StopContainer(ref(container), grace_seconds(container.config))))
-    return [*steps, Step(RemoveContainer(ref(container)))]
+    return [*steps, Step(RemoveContainer(ref(container))), *remove_holders(container)]
+
+
+def remove_holders(container: ObservedContainer) -> list[Step]:
+    """Nobody else has what is in them."""
+    return [Step(RemoveHolder(volume)) for volume in container.holders]
 
 
 def update_steps(
     resource: ContainerResource,
     current: ObservedContainer,
-    fields: Iterable[FieldChange],
+    fields: Sequence[FieldChange],
     expected: Config,
     observed: Config,
     networks: Mapping[str, Ref],
@@ -195,15 +145,20 @@ def update_steps(
     target = ref(current)
     options = {field.path.partition(".")[0] for field in fields}
     steps = _endpoint_steps(target, current, expected, observed, networks) if "networks" in options else []
-    settings = {field.path for field in fields if field.forces == "update"}
+    settings = {field.path.partition(".")[0] for field in fields if field.forces == "update"}
     if settings & {"mem_limit", "memswap_limit"}:
         settings |= {"mem_limit", "memswap_limit"}  # the engine judges one by what it holds of the other
     if settings:
         steps.append(Step(UpdateContainer(target, {name: expected.get(name) for name in sorted(settings)})))
     if current.name != resource.name:
         steps.append(Step(RenameContainer(target, resource.name)))
-    if "state" in options:
-        steps.append(Step(UnpauseContainer(target) if current.status == "paused" else StartContainer(target)))
+    if "state" in options and current.status == "paused":
+        steps.append(Step(UnpauseContainer(target)))
+        steps += [wait_for_end(target)] if resource.is_job else []
+    elif "state" in options:
+        steps += [step._replace(commits=False) for step in start_steps(resource, target)]
+    elif any(field.forces == "restart" and field.reason is Reason.DEPENDENCY for field in fields):
+        steps.append(Step(RestartContainer(target, grace_seconds(current.config))))
     return steps
 
 
@@ -212,7 +167,8 @@ def _endpoint_steps(
 ) -> list[Step]:
     """Disconnect and connect: an endpoint cannot be changed. New ones come first, so that one is always there."""
     wanted, seen = _mapping(expected.get("networks")), _mapping(observed.get("networks"))
-    attached = {name: Ref(name, current.network_ids.get(name, "")) for name in seen}
+    # One that was joined while it did not run has no id of the network yet.
+    attached = {name: Ref(name, current.network_ids.get(name) or networks[name].id) for name in seen}
     steps = [Step(Connect(networks[name], target, _mapping(wanted[name]))) for name in wanted if name not in seen]
     for name in wanted:
         if name in seen and wanted[name] != seen[name]:
@@ -222,9 +178,9 @@ def _endpoint_steps(
 
 
 def wait_seconds(config: Config | None, condition: Condition) -> float:
-    """How long a condition may take: what the health check needs to fail for good, or half an hour to complete."""
+    """How long a condition may take: what the health check needs to fail for good. Work takes as long as it takes: 0."""
     if condition is Condition.COMPLETED:
-        return 1800.0
+        return 0.0
     return decides_within(_mapping((config or {}).get("healthcheck")))
 
 

@@ -10,6 +10,7 @@ from reconciler.model.mounts import comparable_mount
 from reconciler.model.observed import EngineFacts, ObservedContainer
 from reconciler.model.options import Supplied
 from reconciler.model.ownership import foreign_labels
+from reconciler.model.plan import VOLUMES_FROM
 from reconciler.model.rows import BY_NAME, CONTAINER
 from reconciler.model.values import Config, Value
 
@@ -29,7 +30,7 @@ def expected_container(
 
     Args:
         supplied: what the image of `observed` adds.
-        donors: by option, the id of the container whose namespace is shared.
+        donors: by option, the id of the container whose namespace or mounts are shared.
     """
     declared = resource.config
     config = _layered(declared, supplied)
@@ -38,10 +39,16 @@ def expected_container(
     _expect_command(config, declared, supplied)
     config["expose"] = {**_mapping(config["expose"]), **dict.fromkeys(_mapping(config["ports"]), True)}
     config["memswap_limit"] = _expect_swap(declared, facts)
-    config["volumes"] = _expect_mounts(declared, supplied)
+    config["volumes"] = _expect_mounts(declared, supplied, resource.holders)
+    config["runtime"] = declared.get("runtime") or facts.default_runtime
     config["networks"], config["network_mode"] = _expect_networks(resource, observed)
     for option, donor_id in donors.items():
-        config[option] = f"container:{donor_id}"
+        if not option.startswith(VOLUMES_FROM):
+            config[option] = f"container:{donor_id}"
+    config["volumes_from"] = {
+        donors.get(f"{VOLUMES_FROM}{donor}") or donor.removeprefix("container:"): mode
+        for donor, mode in _mapping(config["volumes_from"]).items()
+    }
     return config
 
 
@@ -80,9 +87,10 @@ def _expect_swap(declared: Config, facts: EngineFacts) -> Value:
     return swap if swap is not None else 2 * memory
 
 
-def _expect_mounts(declared: Config, supplied: Config) -> dict[str, Value]:
+def _expect_mounts(declared: Config, supplied: Config, holders: tuple[str, ...]) -> dict[str, Value]:
     """Volumes of the image come in wherever nothing else is mounted."""
     mounts = {target: comparable_mount(_mapping(mount)) for target, mount in _mapping(declared.get("volumes")).items()}
+    mounts |= {target: {"type": "volume"} for target in holders}
     covered = {*mounts, *_mapping(declared.get("tmpfs"))}
     from_image = {path: mount for path, mount in _mapping(supplied.get("volumes")).items() if path not in covered}
     return {**from_image, **mounts}
@@ -99,7 +107,9 @@ def _expect_networks(resource: ContainerResource, observed: ObservedContainer) -
         return ({"bridge": {}} if mode == "bridge" else {}), mode
     current = (observed.config or {}).get("network_mode")
     primary = resource.networks[0] if resource.networks else "none"
-    return resource.config.get("networks") or {}, current if current in resource.networks else primary
+    endpoints = _mapping(resource.config.get("networks"))
+    wanted = {name: _without_own_name(_mapping(endpoint), resource.name) for name, endpoint in endpoints.items()}
+    return wanted, current if current in resource.networks else primary
 
 
 def observed_container(
@@ -121,9 +131,19 @@ def observed_container(
         seen, current_id = observed.network_ids.get(name, ""), network_ids.get(name, "")
         if seen and current_id and seen != current_id:
             continue
-        endpoints[name] = _comparable_endpoint(_mapping(endpoint), _mapping(wanted.get(name)), _mapping(config))
+        known = _without_own_name(_mapping(endpoint), str(expected.get("container_name")))
+        endpoints[name] = _comparable_endpoint(known, _mapping(wanted.get(name)), _mapping(config))
     config["networks"] = endpoints
     return config
+
+
+def _without_own_name(endpoint: Mapping[str, Value], name: str) -> Mapping[str, Value]:
+    """An alias that is the container's name says nothing: the engine answers to that name anyway."""
+    aliases = endpoint.get("aliases")
+    if not isinstance(aliases, tuple) or name not in aliases:
+        return endpoint
+    others = tuple(alias for alias in aliases if alias != name)
+    return {key: others if key == "aliases" else value for key, value in endpoint.items() if others or key != "aliases"}
 
 
 def _comparable_endpoint(

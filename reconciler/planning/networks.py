@@ -26,6 +26,8 @@ from reconciler.planning.containers import weightiest
 from reconciler.planning.decide import Difference, Row, Situation, decide
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expected import expected_settings, observed_settings
+from reconciler.planning.gates import missing
+from reconciler.planning.untold import as_far_as_told, dropped
 from reconciler.planning.world import World, fingerprint_objects
 
 
@@ -42,11 +44,14 @@ def plan_network(world: World, resource: NetworkResource) -> Change | None:
         return None
     relies_on = fingerprint_objects([network])
     reason = verdict.row.reason or weightiest(verdict.fields)
+    forbidden = missing(Kind.NETWORK, resource.config, world.facts) or dropped(
+        world.facts, Kind.NETWORK, resource.config
+    )
     create = CreateNetwork(
         resource.name, resource.config, owner_labels(world.desired.project, resource.address, resource.config)
     )
-    if verdict.row.verb is Verb.BLOCKED:
-        note = _note(resource, "network", verdict.row, strangers)
+    if verdict.row.verb is Verb.BLOCKED or forbidden:
+        note = forbidden or _note(resource, "network", verdict.row, strangers)
         return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
     if network is None:
         return Change(resource.address, Verb.CREATE, reason, (), (Step(create),), relies_on=relies_on)
@@ -90,6 +95,7 @@ def _judge(
         if owner is Owner.NOBODY:
             # What is used as it is may carry any labels: those of Compose, for one.
             expected, observed = {**expected, "labels": {}}, {**observed, "labels": {}}
+        observed = as_far_as_told(world.facts, kind, expected, observed, resource.config, made_from)
         fields = diff_config(kind, expected, observed, resource.config, made_from)
         difference = Difference.REPLACEMENT if fields else Difference.NONE
         if resource.address in world.request.replace and kind is Kind.NETWORK:
@@ -130,12 +136,15 @@ def _replace_network(world: World, network: ObservedNetwork, create: CreateNetwo
 
 
 def _staying(world: World, network: ObservedNetwork) -> list[tuple[str, str]]:
-    """The members but those that have left the spec: they are removed before the network is touched."""
+    """The members but those that have left the spec: they are removed before the network is touched.
+
+    What a newer version made stays: its removal is blocked.
+    """
     leaving = {
         item.id
         for _, objects in world.orphans(Kind.CONTAINER)
         for item in objects
-        if isinstance(item, ObservedContainer)
+        if isinstance(item, ObservedContainer) and not any(parse_fingerprint(o.labels).is_newer for o in objects)
     }
     return [(member_id, name) for member_id, name in network.members if member_id not in leaving]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import ContainerResource
+from reconciler.model.desired import IMAGE_CONTEXT, ContainerResource, ImageResource
+from reconciler.model.observed import normal_reference
 from reconciler.model.plan import (
     Action,
     Change,
@@ -14,11 +15,16 @@ from reconciler.model.plan import (
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
+    RestartContainer,
     StartContainer,
+    StopContainer,
     Verb,
 )
 from reconciler.planning.conflicts import GivenUp, refuse_exchange, without_taken_names
+from reconciler.planning.sharing import donor_ids
 from reconciler.planning.world import ChangeKey, World
+
+_OUT_OF_SERVICE = (StopContainer, RestartContainer)
 
 
 def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -30,6 +36,9 @@ def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
         for other in needs.of(change):
             if other != key and other in by_key and not _reaches(after, other, key):
                 after[key].add(other)
+    for key, other in _in_turn(world, by_key):
+        if not _reaches(after, other, key):
+            after[key].add(other)
     given_up = GivenUp(world, by_key)
     for key, change in list(by_key.items()):
         for other in given_up.needed_by(change):
@@ -44,6 +53,25 @@ def put_in_order(world: World, changes: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(without_taken_names(world, finished))
 
 
+def _in_turn(world: World, changes: Mapping[ChangeKey, Change]) -> Iterable[tuple[ChangeKey, ChangeKey]]:
+    """(later, earlier): the instances of one container leave service `max_parallel` at a time, what goes for good last.
+
+    So the first that fails holds up the others.
+    """
+    for instances in world.instances.values():
+        turns: list[ChangeKey] = []
+        for resource in instances:
+            key = (resource.address, False)
+            if key in changes and any(isinstance(s.action, _OUT_OF_SERVICE) for s in changes[key].steps):
+                if len(turns) >= resource.rollout.max_parallel:
+                    yield key, turns[-resource.rollout.max_parallel]
+                turns.append(key)
+        name = instances[0].address.name
+        for key in changes:
+            if key[1] and key[0].kind is Kind.CONTAINER and key[0].name == name:
+                yield from ((key, turn) for turn in turns)
+
+
 class _Needs:
     """What has to be done before a change, looked up by what it touches."""
 
@@ -53,6 +81,8 @@ class _Needs:
         self._by_id: dict[str, ChangeKey] = {}
         self._by_name: dict[str, ChangeKey] = {}
         self._by_image: dict[str, list[ChangeKey]] = {}
+        #: changes of containers that share a namespace, by the id of whose it is
+        self._sharers: dict[str, list[ChangeKey]] = {}
         #: networks that are made anew, by the ids of their members
         self._renewed: dict[str, list[ChangeKey]] = {}
         self._removed = {
@@ -63,6 +93,8 @@ class _Needs:
                 for container in world.owned_containers(key[0]):
                     self._by_id[container.id] = self._by_name[container.name] = key
                     self._by_image.setdefault(container.image_id, []).append(key)
+                    for donor_id in donor_ids(container):
+                        self._sharers.setdefault(donor_id, []).append(key)
             elif key[0].kind is Kind.NETWORK and change.verb is Verb.REPLACE:
                 network = world.network(getattr(world.desired.resources.get(key[0]), "name", ""))
                 for member_id, _ in network.members if network is not None else ():
@@ -71,9 +103,22 @@ class _Needs:
     def of(self, change: Change) -> Iterable[ChangeKey]:
         if change.address.kind is Kind.CONTAINER:
             yield from self._of_container(change)
+        elif change.address.kind is Kind.IMAGE and change.verb is not Verb.REMOVE:
+            yield from ((image.address, False) for image in self._built_from(change.address))
         elif change.verb is Verb.REMOVE or change.address.kind is Kind.NETWORK:
             for step in change.steps:
                 yield from self._users_of(step.action, change.verb)
+
+    def _built_from(self, address: Address) -> Iterable[ImageResource]:
+        """The images of the project that another one takes files from, or begins with."""
+        image = self._world.desired.resources.get(address)
+        contexts = image.build.contexts.values() if isinstance(image, ImageResource) and image.build else ()
+        named = {
+            normal_reference(text.removeprefix(IMAGE_CONTEXT)) for text in contexts if text.startswith(IMAGE_CONTEXT)
+        }
+        for other in self._world.desired.images() if named else ():
+            if other.address != address and normal_reference(other.reference) in named:
+                yield other
 
     def _of_container(self, change: Change) -> Iterable[ChangeKey]:
         resource = self._world.desired.resources.get(change.address)
@@ -86,9 +131,10 @@ class _Needs:
         if not isinstance(resource, ContainerResource):
             return
         actions = [step.action for step in change.steps]
-        if any(isinstance(action, CreateContainer | StartContainer | Connect) for action in actions):
+        starts = any(isinstance(action, CreateContainer | StartContainer | RestartContainer) for action in actions)
+        if starts or any(isinstance(action, Connect) for action in actions):
             yield from ((need, False) for need in resource.needs)
-        if any(isinstance(action, CreateContainer | StartContainer) for action in actions):
+        if starts:
             yield resource.image, False
             for dependency in resource.depends_on:
                 for instance in self._world.instances.get(dependency.address, ()):
@@ -108,7 +154,9 @@ class _Needs:
             yield from self._by_image.get(action.id, ())
 
     def _dependents_of(self, address: Address) -> Iterable[ChangeKey]:
-        """What is removed goes after what depends on it."""
+        """What is removed goes after what depends on it, as far as the spec or the engine still tells."""
+        for container in self._world.owned_containers(address):
+            yield from (key for key in self._sharers.get(container.id, ()) if key[1])
         for dependent in self._world.dependents.get(address.whole, ()):
             key = self._removed.get((dependent.name, dependent.instance or 1))
             if key is not None:

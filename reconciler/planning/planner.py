@@ -16,7 +16,7 @@ from reconciler.model.observed import (
     ObservedState,
     ObservedVolume,
 )
-from reconciler.model.ownership import PRUNE, Owner, parse_fingerprint
+from reconciler.model.ownership import HOLDER, PRUNE, Owner, parse_fingerprint
 from reconciler.model.plan import (
     AUTHORED,
     Change,
@@ -24,17 +24,20 @@ from reconciler.model.plan import (
     Plan,
     Reason,
     Ref,
+    RemoveHolder,
     RemoveNetwork,
     RemoveVolume,
     Step,
     Verb,
 )
+from reconciler.planning import unnamed
 from reconciler.planning.containers import plan_container, weightiest
 from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
 from reconciler.planning.images import plan_image, plan_image_removals
 from reconciler.planning.networks import plan_network, plan_volume, strangers_on
 from reconciler.planning.order import put_in_order
+from reconciler.planning.rollout import hindrances
 from reconciler.planning.world import EVERYTHING, Object, Request, World, fingerprint_objects
 
 #: where the spec declares a field: (address, field path) → "file:line"
@@ -52,8 +55,10 @@ def plan(
         _note_change(world, plan_network(world, network))
     for volume in desired.volumes():
         _note_change(world, plan_volume(world, volume))
+    world.warnings += unnamed.warnings(world)
     for container in _donors_first(world):
         _note_change(world, plan_container(world, container))
+    world.warnings += _vain_insistence(world)
     declared, removals = list(world.changes.values()), _removals(world)
     for change in removals:
         world.changes.setdefault(change.address, change)
@@ -110,6 +115,20 @@ def _note_change(world: World, change: Change | None) -> None:
         world.changes[change.address] = change
 
 
+def _vain_insistence(world: World) -> list[str]:
+    """A sentence for each container that asks for what its next replacement will be refused for."""
+    found = []
+    for whole, instances in world.instances.items():
+        resource = instances[0]
+        hindrance = next(hindrances(world, resource, {}), "") if resource.rollout.insists else ""
+        is_blocked = any(
+            item.address in world.changes and world.changes[item.address].verb is Verb.BLOCKED for item in instances
+        )
+        if hindrance and not is_blocked:
+            found.append(f"{whole}: start-first will not be possible: {hindrance}")
+    return found
+
+
 def _donors_first(world: World) -> Iterable[ContainerResource]:
     """Containers so that each stands behind those it depends on; cycles were refused with the spec."""
     done: dict[Address, ContainerResource] = {}
@@ -140,7 +159,17 @@ def _removals(world: World) -> list[Change]:
         change = _remove(world, network.address, former) if former else None
         if change is not None:
             changes.append(change)
-    return changes
+    return [*changes, *_stray_holders(world)]
+
+
+def _stray_holders(world: World) -> Iterable[Change]:
+    """Volumes for files of a container that is gone: a run was cut off between the two removals."""
+    for volume in sorted(world.observed.volumes):
+        if volume.labels.get(HOLDER) == world.desired.project and not volume.users:
+            steps, relies_on = (Step(RemoveHolder(volume.name)),), fingerprint_objects([volume])
+            yield Change(
+                Address(Kind.VOLUME, volume.name), Verb.REMOVE, Reason.INTERRUPTED, (), steps, relies_on=relies_on
+            )
 
 
 def _remove(world: World, address: Address, objects: list[Object]) -> Change | None:

@@ -1,21 +1,26 @@
-"""Namespaces that containers share: whose they are, and whether this plan makes them anew."""
+"""Namespaces and mounts that containers share: whose they are, and whether this plan makes them anew."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
-from reconciler.model.plan import Ref
+from reconciler.model.observed import ObservedContainer
+from reconciler.model.plan import VOLUMES_FROM, Ref
 from reconciler.planning.phases import serving
 from reconciler.planning.world import World
 
 _SHARING = ("network_mode", "pid", "ipc")
 
 
-def _shared_with(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
-    """By option, the container of this project whose namespace is shared."""
+def donors(world: World, resource: ContainerResource) -> dict[str, ContainerResource]:
+    """By option, or `volumes_from.DONOR`, the container of this project whose namespace or mounts are shared."""
+    named = {option: resource.config.get(option) for option in _SHARING}
+    mounting = resource.config.get("volumes_from")
+    named |= {f"{VOLUMES_FROM}{donor}": donor for donor in (mounting if isinstance(mounting, Mapping) else ())}
     shared = {}
-    for option in _SHARING:
-        value = resource.config.get(option)
+    for option, value in named.items():
         if isinstance(value, str) and value.startswith("service:"):
             instances = world.instances.get(Address(Kind.CONTAINER, value.partition(":")[2]), [])
             if instances:
@@ -26,7 +31,7 @@ def _shared_with(world: World, resource: ContainerResource) -> dict[str, Contain
 def donors_observed(world: World, resource: ContainerResource) -> tuple[dict[str, str], list[str]]:
     """By option, the donor's id; and the options whose donor this plan makes anew."""
     ids, renewed = {}, []
-    for option, donor in _shared_with(world, resource).items():
+    for option, donor in donors(world, resource).items():
         current = serving(world, donor)
         if world.will_change(donor.address) or current is None:
             renewed.append(option)
@@ -43,8 +48,14 @@ def donors_observed(world: World, resource: ContainerResource) -> tuple[dict[str
 def donor_refs(world: World, resource: ContainerResource) -> dict[str, Ref]:
     """By option, the donor: by its id, or by its name where this plan makes it."""
     refs = {}
-    for option, donor in _shared_with(world, resource).items():
+    for option, donor in donors(world, resource).items():
         current = serving(world, donor)
         renewed = world.will_change(donor.address) or current is None
         refs[option] = Ref(donor.name, "" if renewed or current is None else current.id)
     return refs
+
+
+def donor_ids(container: ObservedContainer) -> list[str]:
+    """The ids of the containers whose namespaces one shares on the engine."""
+    modes = [str((container.config or {}).get(option) or "") for option in _SHARING]
+    return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]

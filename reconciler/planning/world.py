@@ -51,7 +51,7 @@ EVERYTHING = Request()
 class World:
     """Both sides with their indexes. `changes` grows while the planner goes through the kinds in order."""
 
-    def __init__(self, desired: DesiredState, observed: ObservedState, request: Request) -> None:
+    def __init__(self, desired: DesiredState, observed: ObservedState, request: Request = EVERYTHING) -> None:
         self.desired = desired
         self.observed = observed
         self.request = request
@@ -75,6 +75,8 @@ class World:
         for resource in desired.containers():
             for dependency in resource.depends_on:
                 self.dependents.setdefault(dependency.address, []).append(resource.address)
+        #: by source of a mount, how many containers may write to it; filled when first asked for
+        self.writers: dict[str, int] | None = None
         self._owned: dict[tuple[Kind, str, int], list[Object]] = {}
         for kind, objects in self._kinds():
             for item in objects:
@@ -147,7 +149,12 @@ def fingerprint_objects(objects: Iterable[Object | None]) -> str:
     seen: list[object] = []
     for item in objects:
         if isinstance(item, ObservedContainer):
-            seen.append([item.id, item.name, item.status, item.image_id, item.config, dict(item.network_ids)])
+            seen.append(
+                [
+                    *(item.id, item.name, item.status, item.image_id, item.config),
+                    *(dict(item.network_ids), dict(item.contents.hashes)),
+                ]
+            )
         elif isinstance(item, ObservedNetwork):
             seen.append([item.id, item.config, [list(member) for member in item.members]])
         elif isinstance(item, ObservedVolume):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import NetworkResource
-from reconciler.model.structures import declare_endpoint
+from reconciler.model.structures import declare_endpoint, declare_mac
 from reconciler.model.values import Value
 from reconciler.spec.keys import Keys
 from reconciler.spec.naming import is_predefined
@@ -47,7 +47,47 @@ def attach(scope: Scope, name: str, table: Table, networks: Mapping[str, Network
         needs.add(resource.address)
         order.append((-settings.get("priority", 0), network, resource.name))
         endpoints[resource.name] = _endpoint(scope, place, settings, resource)
-    return Attachment(endpoints, tuple(engine_name for _, _, engine_name in sorted(order)), frozenset(needs))
+    names = tuple(engine_name for _, _, engine_name in sorted(order))
+    _add_links(scope, keys, table, endpoints)
+    if names and "mac_address" in table:
+        _add_mac(scope, keys, table["mac_address"], endpoints[names[0]])
+    return Attachment(endpoints, names, frozenset(needs))
+
+
+def _add_links(scope: Scope, keys: Keys, table: Table, endpoints: dict[str, Value]) -> None:
+    """Links are settings of every endpoint: `container:alias`, with the names that Compose gives besides."""
+    links = set()
+    for item in table.get("links", ()):
+        other, _, alias = item.partition(":")
+        target = scope.tables(Kind.CONTAINER).get(other, {})
+        for number in range(1, target.get("scale", 1) + 1):
+            engine_name = target.get("container_name") or f"{scope.project}-{other}-{number}"
+            names = {alias or other, f"{other}-{number}", f"{scope.project}-{other}-{number}"}
+            links |= {f"{engine_name}:{name}" for name in names}
+    for at, item in enumerate(table.get("external_links", ())):
+        other, _, alias = item.partition(":")
+        if not other:
+            scope.problems.at((*keys, "external_links", at), f"{item!r} names no container", "write CONTAINER:ALIAS")
+        links.add(f"{other}:{alias or other}")
+    for name, endpoint in endpoints.items() if links else ():
+        endpoints[name] = {**_table(endpoint), "links": tuple(sorted(links))}
+
+
+def _add_mac(scope: Scope, keys: Keys, raw: str, endpoint: Value) -> None:
+    """The container's own MAC address is that of its first endpoint."""
+    place = (*keys, "mac_address")
+    try:
+        mac = declare_mac(raw)
+    except ValueError as error:
+        scope.problems.refused(place, error)
+        return
+    settings = _table(endpoint)
+    if settings.setdefault("mac_address", mac) != mac:
+        scope.problems.at(place, "its first network says another MAC address", "keep one of the two")
+
+
+def _table(endpoint: Value) -> dict[str, Value]:
+    return endpoint if isinstance(endpoint, dict) else {}
 
 
 def _endpoint(scope: Scope, keys: Keys, settings: Table, network: NetworkResource) -> dict[str, Value]:
@@ -71,6 +111,10 @@ def _check_mode(scope: Scope, keys: Keys, table: Table) -> None:
     place = (*keys, "network_mode")
     if table.get("networks"):
         scope.problems.at(place, "network_mode and networks exclude each other", "keep one of the two")
+    for option in ("links", "external_links", "mac_address"):
+        if option in table:
+            message = f'with network_mode = "{mode}" there is no network of the project for {option}'
+            scope.problems.at((*keys, option), message, "name networks instead of a mode, or leave it out")
     shares = mode.startswith(("service:", "container:"))
     if not shares and mode not in _MODES:
         hint = f'write host, none, bridge, service:NAME or container:NAME; to join a network, networks = ["{mode}"]'

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reconciler.model.desired import Build, BuildSecret
+from reconciler.model.desired import IMAGE_CONTEXT, Build, BuildSecret
 from reconciler.model.forms import HOSTS, LIST, MAP, SIZE, ULIMITS, scalar
 from reconciler.spec.contents import Contents
 from reconciler.spec.environment import declare_variables
@@ -18,7 +18,6 @@ from reconciler.spec.paths import absolute, is_inside, kind_of
 from reconciler.spec.scope import REFUSED, Scope, Table
 
 _REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/")
-_IMAGE = "docker-image://"
 _CONTEXT_NAME = re.compile(r"[\w./:@-]+")
 _SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
 _SSH_ID = re.compile(r"[A-Za-z0-9_.-]+")
@@ -85,7 +84,7 @@ class _Resolver:
 
     def _context(self) -> str | None:
         raw = self.table["context"]
-        if _REMOTE.match(raw):
+        if _REMOTE.match(raw) and self.scope.builds:
             reason = "what is behind an address cannot be looked at, so it is not known when to build again"
             self._complain(("context",), f"{raw!r} is not a directory", f"clone it, and name the directory: {reason}")
             return None
@@ -93,7 +92,7 @@ class _Resolver:
 
     def _directory(self, place: tuple[str | int, ...], raw: str) -> str | None:
         directory = absolute(self.scope.directory, raw, self.scope.environment)
-        if kind_of(directory) != "directory":
+        if self.scope.builds and kind_of(directory) != "directory":
             shown = Path(self.scope.shown, raw)
             self._complain(place, f"there is no directory {shown}", "it is relative to the file it stands in")
             return None
@@ -111,7 +110,7 @@ class _Resolver:
                 self._complain(("dockerfile_inline",), "is empty", 'begin with "FROM ..."')
             return "", inline
         dockerfile = self.table.get("dockerfile", "Dockerfile")
-        wrong = _wrong_dockerfile(context, dockerfile) if context is not None else None
+        wrong = _wrong_dockerfile(context, dockerfile) if context is not None and self.scope.builds else None
         if wrong:
             self._complain(("dockerfile",) if "dockerfile" in self.table else (), *wrong)
         return posixpath.normpath(dockerfile), ""
@@ -123,12 +122,12 @@ class _Resolver:
             where = ("additional_contexts", place)
             if not _CONTEXT_NAME.fullmatch(name) or not source:
                 self._complain(where, f"{name!r} is not the name of a context", "write NAME=directory")
-            elif source.startswith(_IMAGE):
-                if wrong := wrong_reference(source.removeprefix(_IMAGE)):
+            elif source.startswith(IMAGE_CONTEXT):
+                if wrong := wrong_reference(source.removeprefix(IMAGE_CONTEXT)):
                     self._complain(where, wrong)
                 contexts[name] = source
             elif _REMOTE.match(source) or source.startswith(("service:", "target:")):
-                hint = f"clone it and name the directory, or write {_IMAGE}NAME for an image that the engine has"
+                hint = f"clone it and name the directory, or write {IMAGE_CONTEXT}NAME for an image that the engine has"
                 self._complain(where, f"{source!r} is neither a directory nor an image", hint)
             elif directory := self._directory(where, source):
                 contexts[name] = directory
@@ -185,7 +184,7 @@ class _Resolver:
         for place, name, path in _pairs([raw] if isinstance(raw, str) else raw):
             if not _SSH_ID.fullmatch(name):
                 self._complain(("ssh", place), f"{name!r} is not the id of a key", 'write "default", or "ID=path"')
-            elif path and not kind_of(self._path(path)):
+            elif path and self.scope.builds and not kind_of(self._path(path)):
                 self._complain(("ssh", place), f"there is no key or socket {Path(self.scope.shown, path)}")
             else:
                 found.append(f"{name}={self._path(path)}" if path else name)

@@ -28,15 +28,8 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "name": "write container_name, or name the table [container.NAME]",
         "restart_policy": "write restart",
         "replicas": "write scale",
-        "deploy": "write scale, cpus, mem_limit, restart and rollout in the container itself",
         "stop_timeout": "write stop_grace_period",
-        "links": "put both containers into one network: each finds the other by name",
-        "external_links": "put both containers into one network: each finds the other by name",
-        "mac_address": "write networks = { NAME = { mac_address = '...' } }",
-        "volumes_from": "name the volumes in both containers",
         "extends": "write it out, or give both containers the same env_file",
-        "profiles": "put them into a project of their own",
-        "develop": "mount the sources: volumes = ['./src:/app']",
     },
     "image": {
         "context": 'write build = { context = "./directory" }',
@@ -55,12 +48,20 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     "volume": {"options": "write driver_opts"},
 }
 
-#: options of a Compose service that have no row yet
-NOT_YET = frozenset(
-    {
-        "annotations", "attach", "blkio_config", "cgroup", "cgroup_parent", "cpu_count", "cpu_percent", "cpu_rt_period",
-        "cpu_rt_runtime", "credential_spec", "device_cgroup_rules", "gpus", "isolation", "label_file", "mem_swappiness",
-        "models", "oom_kill_disable", "oom_score_adj", "post_start", "pre_stop", "provider", "runtime", "storage_opt",
-        "use_api_socket", "userns_mode", "uts",
-    }
-)  # fmt: skip
+_WINDOWS = "it is about containers of Windows, and only engines of Linux are known here; leave it out"
+_HOOK = "the engine has no such hook, and without Compose nobody would run it; put it into the image's entrypoint, or into a container of its own"
+
+#: options of a Compose service that are not known here, and why
+EXCLUDED: dict[str, str] = {
+    "cpu_count": f"{_WINDOWS}, or write cpus",
+    "cpu_percent": f"{_WINDOWS}, or write cpus",
+    "credential_spec": _WINDOWS,
+    "isolation": _WINDOWS,
+    "models": "models are run by Docker Desktop, not by a Docker Engine; run one in a container, and name it in environment",
+    "provider": "what a provider runs is no container of the engine; run the provider yourself",
+    "pull_refresh_after": "an image is asked for when a plan is made; write pull_policy = 'always' in the image, or leave it out",
+    "use_api_socket": "mount it: volumes = ['/var/run/docker.sock:/var/run/docker.sock'], which gives the container the host",
+    "pre_start": _HOOK,
+    "post_start": _HOOK,
+    "pre_stop": f"{_HOOK}; for a clean end, see stop_signal and stop_grace_period",
+}

@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource, Dependency, NetworkResource, VolumeResource
+from reconciler.model.values import Value
 from reconciler.spec.attachments import attach
 from reconciler.spec.contents import Contents, holders
-from reconciler.spec.environment import merged_environment
+from reconciler.spec.deploy import reserve_devices
+from reconciler.spec.environment import labels_from_files, merged_environment
 from reconciler.spec.images import Images
+from reconciler.spec.jobs import check_job, is_job
 from reconciler.spec.keys import Keys
 from reconciler.spec.mounts import resolve_mounts
 from reconciler.spec.naming import wrong_object
 from reconciler.spec.requirements import check_container
+from reconciler.spec.rollouts import resolve_rollout
 from reconciler.spec.scope import Scope, Table
 
 #: Options that are resolved here and not by their form alone.
@@ -41,14 +45,19 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
     environment = merged_environment(scope, keys, table)
     if environment is not None:
         config["environment"] = environment
-    mounts = resolve_mounts(scope, name, table.get("volumes", []), around.volumes)
+    if "label_file" in table:
+        config["labels"] = {**labels_from_files(scope, keys, table["label_file"]), **_mapping(config.get("labels"))}
+    reserve_devices(scope, name, table, config)
+    mounts = resolve_mounts(scope, name, table.get("volumes", []), around.volumes, around.images)
     if "volumes" in table:
         config["volumes"] = mounts.config
     attachment = attach(scope, name, table, around.networks)
     if attachment.config is not None:
         config["networks"] = attachment.config
     check_container(scope, name, config)
+    check_job(scope, name, table)
     uses = around.contents.of_container(name, table, config)
+    rollout = resolve_rollout(scope, name)
     names = _instance_names(scope, name, table)
     needs = tuple(sorted(attachment.needs | mounts.needs, key=lambda address: address.sort_key))
     if image is None:
@@ -66,9 +75,11 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
             needs,
             table.get("platform", ""),
             table.get("adopt", around.adopt),
+            is_job(table),
             scope.origin(Kind.CONTAINER, name),
             uses,
             holders(uses, config),
+            rollout,
         )
         for index, engine_name in names
     ]
@@ -93,3 +104,7 @@ def _instance_names(scope: Scope, name: str, table: Table) -> list[tuple[int, st
     if scale > 1:
         return [(index, f"{scope.project}-{name}-{index}") for index in range(1, scale + 1)]
     return [(0, f"{scope.project}-{name}-1")][:scale]
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}

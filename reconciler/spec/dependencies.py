@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, Dependency
+from reconciler.spec.jobs import is_job
 from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope, Table
 
@@ -21,40 +22,82 @@ _CONDITIONS = {
 _SHARED = ("network_mode", "pid", "ipc")
 
 
+class _Declared(NamedTuple):
+    """One entry of `depends_on`, in whichever form it was written. `place` is its key there."""
+
+    place: str | int
+    other: str
+    condition: Condition
+    restart: bool = False
+    required: bool = True
+
+
 def dependencies_of(scope: Scope, name: str, table: Table) -> tuple[Dependency, ...]:
     """What must be there first, sorted by name: `depends_on`, and the containers whose namespaces are shared."""
     keys: Keys = (Kind.CONTAINER.value, name)
-    conditions = {
-        other: condition
-        for place, other, condition in _declared_dependencies(table.get("depends_on", []))
-        if _is_usable(scope, (*keys, "depends_on", place), other, condition)
+    found = {
+        declared.other: Dependency(Address(Kind.CONTAINER, declared.other), declared.condition, declared.restart)
+        for declared in _declared_dependencies(scope, table.get("depends_on", []))
+        if _is_usable(scope, (*keys, "depends_on", declared.place), declared)
     }
     for option in _SHARED:
         mode = str(table.get(option, ""))
         if mode.startswith("service:"):
             other = mode.removeprefix("service:")
             if _can_share(scope, (*keys, option), other):
-                conditions.setdefault(other, Condition.STARTED)
-    return tuple(Dependency(Address(Kind.CONTAINER, other), conditions[other]) for other in sorted(conditions))
+                found.setdefault(other, Dependency(Address(Kind.CONTAINER, other), Condition.STARTED))
+    for at, item in enumerate(table.get("volumes_from", [])):
+        other = item.removeprefix("service:").partition(":")[0]
+        if not item.startswith("container:") and _can_share(scope, (*keys, "volumes_from", at), other):
+            found.setdefault(other, Dependency(Address(Kind.CONTAINER, other), Condition.STARTED))
+    for at, item in enumerate(table.get("links", [])):
+        declared = _Declared(at, item.partition(":")[0], Condition.STARTED)
+        if _is_usable(scope, (*keys, "links", at), declared):
+            found.setdefault(declared.other, Dependency(Address(Kind.CONTAINER, declared.other), Condition.STARTED))
+    return tuple(found[other] for other in sorted(found))
 
 
-def _declared_dependencies(raw: Any) -> list[tuple[str | int, str, Condition]]:
-    """(key, container, condition) of each entry, in whichever form it was written."""
-    if isinstance(raw, list):
-        return [(at, other, Condition.STARTED) for at, other in enumerate(raw)]
-    texts = {
-        other: entry if isinstance(entry, str) else entry.get("condition", "started") for other, entry in raw.items()
-    }
-    return [(other, other, _CONDITIONS[text]) for other, text in texts.items()]
-
-
-def _is_usable(scope: Scope, keys: Keys, other: str, condition: Condition) -> bool:
+def _declared_dependencies(scope: Scope, raw: Any) -> list[_Declared]:
+    """Each entry; what says no condition waits for the end of a job and for the start of anything else."""
     containers = scope.tables(Kind.CONTAINER)
+
+    def condition(other: str, text: str | None) -> Condition:
+        if text is not None:
+            return _CONDITIONS[text]
+        return Condition.COMPLETED if is_job(containers.get(other, {})) else Condition.STARTED
+
+    if isinstance(raw, list):
+        return [_Declared(at, other, condition(other, None)) for at, other in enumerate(raw)]
+    tables: dict[str, Any] = {
+        other: {"condition": entry} if isinstance(entry, str) else entry for other, entry in raw.items()
+    }
+    return [
+        _Declared(
+            other,
+            other,
+            condition(other, entry.get("condition")),
+            entry.get("restart", False),
+            entry.get("required", True),
+        )
+        for other, entry in tables.items()
+    ]
+
+
+def _is_usable(scope: Scope, keys: Keys, declared: _Declared) -> bool:
+    containers = scope.tables(Kind.CONTAINER)
+    other, condition = declared.other, declared.condition
     if other not in containers:
-        scope.unknown(Kind.CONTAINER, other, keys)
+        if declared.required:
+            scope.unknown(Kind.CONTAINER, other, keys)
         return False
     if other == keys[1]:
         scope.problems.at(keys, "a container cannot depend on itself", "take it out")
+        return False
+    if is_job(containers[other]) and condition is not Condition.COMPLETED:
+        scope.problems.at(keys, f"'{other}' is a job, and what depends on it waits for its end", "write 'completed'")
+        return False
+    if declared.restart and is_job(containers[str(keys[1])]):
+        scope.problems.at(keys, "a job runs once, so it is not restarted with another", "take restart out")
         return False
     check = containers[other].get("healthcheck", {})
     if condition is Condition.HEALTHY and (check.get("disable") or check.get("test") in ("NONE", ["NONE"])):
@@ -75,6 +118,10 @@ def _can_share(scope: Scope, keys: Keys, other: str) -> bool:
     if containers[other].get("scale", 1) != 1:
         message = f"'{other}' has not one instance, so that it is unclear which is meant"
         scope.problems.at(keys, message, "share with a container that is not scaled")
+        return False
+    if is_job(containers[other]):
+        message = f"'{other}' is a job: its namespaces are gone when it has ended"
+        scope.problems.at(keys, message, "share with a container that keeps running")
         return False
     return True
 
@@ -105,7 +152,11 @@ def _report_cycle(scope: Scope, cycle: list[str]) -> None:
     shown = cycle if len(cycle) <= MAX_SHOWN else [*cycle[: MAX_SHOWN - 1], "…"]
     table = scope.tables(Kind.CONTAINER)[cycle[0]]
     keys: Keys = (Kind.CONTAINER.value, cycle[0])
-    if "depends_on" in table:
+    follows = cycle[1] if len(cycle) > 1 else cycle[0]
+    shared = next((option for option in _SHARED if table.get(option) == f"service:{follows}"), "")
+    if shared and follows not in table.get("depends_on", ()):
+        keys = (*keys, shared)
+    elif "depends_on" in table:
         keys = (*keys, "depends_on")
     message = f"containers wait for each other: {' → '.join([*shown, cycle[0]])}"
     scope.problems.at(keys, message, "take one of these dependencies out")

@@ -14,7 +14,7 @@ from reconciler.model.rows import TABLE
 from reconciler.spec.long_forms import ROLLOUT
 from reconciler.spec.problems import MAX_PROBLEMS, Problems
 from reconciler.spec.shapes import BY_FORM, STEERING
-from reconciler.spec.toml_types import Table, needed, option, table, table_of
+from reconciler.spec.toml_types import TEXTS, Table, needed, option, table, table_of
 from reconciler.spec.wording import Finding, word
 
 
@@ -48,6 +48,7 @@ PROJECT = table(
     prune=option(
         bool, "Remove volumes that left the spec, and what is in them, when the run is confirmed.", example=True
     ),
+    profiles=option(TEXTS, "The active profiles, beside those of RECONCILER_PROFILES.", ["debug"]),
     rollout=_ROLLOUT,
 )
 MODELS: dict[Kind, type[Table]] = {

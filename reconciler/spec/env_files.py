@@ -76,6 +76,23 @@ class _Reader:
         return interpolate(plain, self.lookup)
 
 
+def parse_raw_file(text: str, environment: Lookup) -> tuple[dict[str, str], list[Mistake]]:
+    """The variables of a file whose values are taken as they stand, quotes and dollar signs included."""
+    reader = _Reader(environment)
+    for line, content in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        name, mark, value = content.lstrip().partition("=")
+        if not name.strip() or name.startswith("#"):
+            continue
+        if re.search(r"\s", name) or _FORBIDDEN.search(value):
+            hint = "write NAME=value, without spaces before '='"
+            reader.mistakes.append(Mistake(line, "this line is not NAME=value", hint))
+            continue
+        passed = value if mark else environment(name)
+        if passed is not None:
+            reader.variables[name] = passed
+    return reader.variables, reader.mistakes
+
+
 def parse_env_file(text: str, environment: Lookup) -> tuple[dict[str, str], list[Mistake]]:
     """The variables of a file, in order, and what could not be read.
 

@@ -57,6 +57,22 @@ class Images:
             return None
         return self._implied(name, table, reference)
 
+    def of_mount(self, keys: Keys, source: str) -> Address | None:
+        """The address of an image that is mounted, which is added when nothing declares it; None after a complaint."""
+        if source in self.scope.tables(Kind.IMAGE):
+            return Address(Kind.IMAGE, source)
+        wrong = wrong_reference(source)
+        if wrong:
+            self.scope.problems.at(keys, wrong)
+        if wrong or self._is_misspelt(source, keys):
+            return None
+        return self._by_reference.get(normal_reference(source)) or self._implied(str(keys[1]), {}, source)
+
+    def reference(self, address: Address) -> str:
+        """What the engine calls an image."""
+        image = self.resources.get(address)
+        return address.name if image is None else image.reference
+
     def _refuse_pull_policy(self, name: str, table: Table, image: str) -> None:
         if "pull_policy" in table:
             keys = (Kind.CONTAINER.value, name, "pull_policy")

@@ -54,6 +54,42 @@ def interpolate(text: str, lookup: Lookup) -> str:
     return _evaluate(parts, lookup)
 
 
+def with_defaults(text: str, lookup: Lookup) -> str:
+    """The text with an empty default for every unset variable that has none: `${NAME:-}` for `${NAME}`.
+
+    Raises:
+        InterpolationError: for a reference that is malformed.
+    """
+    if "$" not in text:
+        return text
+    return _render(_parse(text, 0, 0)[0], lookup)
+
+
+def unset_in(text: str, lookup: Lookup) -> list[str]:
+    """The unset variables that a text refers to without saying what then."""
+    found: list[str] = []
+
+    def note(name: str) -> str | None:
+        value = lookup(name)
+        found.extend([name] if value is None else [])
+        return value
+
+    with_defaults(text, note)
+    return found
+
+
+def _render(parts: list[str | _Reference], lookup: Lookup) -> str:
+    """The text of parsed parts again."""
+    pieces = []
+    for part in parts:
+        if isinstance(part, str):
+            pieces.append(part.replace("$", "$$"))
+        else:
+            operator = part.operator or (":-" if lookup(part.name) is None else "")
+            pieces.append(f"${{{part.name}{operator}{_render(part.word, lookup)}}}")
+    return "".join(pieces)
+
+
 def _parse(text: str, start: int, depth: int) -> tuple[list[str | _Reference], int]:
     """The parts of a text from `start`: to its end, or inside braces (`depth` above 0) to the one that closes."""
     if depth > MAX_DEPTH:

@@ -21,12 +21,13 @@ from reconciler.spec.validated import is_marked, mark, marker_of
 DEFAULT_DIRECTORY = "specs"
 
 
-def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
+def load(path: Path, environment: Mapping[str, str], *, builds: bool = True) -> DesiredState:
     """The desired state of the project in a directory of *.toml files, or in one file.
 
     Args:
         path: as the user gave it; problems name files relative to it.
         environment: variables for `${NAME}`; they win over the `.env` file beside the spec.
+        builds: whether what images are built from has to be there.
 
     Raises:
         SpecError: with every problem of every file.
@@ -46,7 +47,7 @@ def load(path: Path, environment: Mapping[str, str]) -> DesiredState:
     if not problems and not any(document.get(kind.value) for kind in Kind):
         hint = "declare an [image.*], [container.*], [network.*] or [volume.*]; to remove everything, use `reconciler destroy`"
         problems.add(Problem(str(path), 0, 0, "", "declares nothing", hint))
-    scope = Scope(project, str(directory), str(shown), variables, document, problems, complete)
+    scope = Scope(project, str(directory), str(shown), variables, document, problems, complete, builds=builds)
     state = resolve(scope, tuple(source.name for source in sources))
     if problems:
         raise SpecError(problems.found)

@@ -18,7 +18,7 @@ MAX_RESOURCES = 1000
 MAX_EXPANDED = 4 * 1024 * 1024
 
 # Control characters break terminals and engines; bidirectional marks make a text read as what it is not.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: tables of tables by name
 _SECTIONS = frozenset({*(kind.value for kind in Kind), "config", "secret"})
 

@@ -90,4 +90,4 @@ def suggest(word: str, known: Mapping[str, object] | Iterable[str], *, otherwise
     meant = nearest(word, words)
     if meant:
         return f"did you mean '{meant}'?"
-    return f"known are {', '.join(words[:60])}" if words else otherwise
+    return f"known are {', '.join(words[:120])}" if words else otherwise

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from reconciler.model.address import Kind
-from reconciler.model.scalars import declare_duration
 from reconciler.model.values import Config
-from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope
 
 #: (option, what is wrong, what to write)
@@ -20,8 +18,8 @@ MIN_MEMORY = 6 * 1024 * 1024
 _HOSTNAME = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_MODES = {"uts": ("host",), "userns_mode": ("host",), "cgroup": ("host", "private")}
 _NAMESPACES = {"pid": ("host",), "ipc": ("private", "shareable", "host", "none")}
-_TIMES = ("timeout", "ready_after", "drain")
 
 
 def check_container(scope: Scope, name: str, config: Config) -> None:
@@ -29,16 +27,6 @@ def check_container(scope: Scope, name: str, config: Config) -> None:
     for rule in _RULES:
         for option, message, hint in rule(config):
             scope.problems.at((Kind.CONTAINER.value, name, option), message, hint)
-    check_rollout(scope, (Kind.CONTAINER.value, name, "rollout"), scope.tables(Kind.CONTAINER)[name].get("rollout", {}))
-
-
-def check_rollout(scope: Scope, keys: Keys, rollout: dict[str, Any]) -> None:
-    """Complain of times that are none."""
-    for option in _TIMES:
-        try:
-            declare_duration(rollout.get(option, "0s"))
-        except ValueError as error:
-            scope.problems.refused((*keys, option), error)
 
 
 def _processors(config: Config) -> Iterator[Complaint]:
@@ -95,6 +83,25 @@ def _namespaces(config: Config) -> Iterator[Complaint]:
             )
 
 
+def _modes(config: Config) -> Iterator[Complaint]:
+    for option, modes in _MODES.items():
+        mode = config.get(option)
+        if mode is not None and mode not in modes:
+            yield option, f"{mode!r} is not a mode of {option}", f"write {' or '.join(modes)}, or leave it out"
+    if config.get("uts") == "host" and config.get("hostname"):
+        yield "hostname", 'with uts = "host" it has the name of the host', "leave one of the two out"
+
+
+def _score(config: Config) -> Iterator[Complaint]:
+    if not -1000 <= _number(config, "oom_score_adj") <= 1000:
+        yield "oom_score_adj", "it goes from -1000 to 1000", "write a number between them"
+
+
+def _realtime(config: Config) -> Iterator[Complaint]:
+    if _number(config, "cpu_rt_runtime") > _number(config, "cpu_rt_period") > 0:
+        yield "cpu_rt_runtime", "it cannot be more than cpu_rt_period", "write at most cpu_rt_period"
+
+
 def _signal(config: Config) -> Iterator[Complaint]:
     name = str(config.get("stop_signal") or "")
     if not name or name.isdigit() or re.fullmatch(r"SIGRTM(IN(\+\d+)?|AX(-\d+)?)", name):
@@ -117,5 +124,8 @@ _RULES: tuple[Callable[[Config], Iterator[Complaint]], ...] = (
     _mounts,
     _hostname,
     _namespaces,
+    _modes,
+    _score,
+    _realtime,
     _signal,
 )

@@ -8,11 +8,12 @@ from reconciler.spec.consistency import check_names, is_bearable, warnings
 from reconciler.spec.containers import Surroundings, resolve_container
 from reconciler.spec.contents import Contents
 from reconciler.spec.dependencies import check_cycles, dependencies_of
+from reconciler.spec.deploy import lower, not_carried_out
 from reconciler.spec.environment import env_files
 from reconciler.spec.images import Images
 from reconciler.spec.naming import wrong_resource
 from reconciler.spec.places import check_addresses, check_ports
-from reconciler.spec.requirements import check_rollout
+from reconciler.spec.rollouts import check_project_rollout
 from reconciler.spec.scope import Scope
 from reconciler.spec.storage import DEFAULT, resolve_networks, resolve_volumes
 
@@ -27,8 +28,9 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
             wrong = wrong_resource(name)
             if wrong:
                 scope.problems.at((kind.value, name), wrong)
+    scope = lower(scope)
     settings = scope.document.get("project", {})
-    check_rollout(scope, ("project", "rollout"), settings.get("rollout", {}))
+    check_project_rollout(scope)
     adopt = settings.get("adopt", False)
     networks, volumes = resolve_networks(scope, adopt=adopt), resolve_volumes(scope, adopt=adopt)
     declared = scope.tables(Kind.CONTAINER)
@@ -46,22 +48,13 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
     check_addresses(scope, containers)
     found: list[Resource] = [*around.images.resources.values(), *used, *volumes.values(), *containers]
     prune = settings.get("prune", False)
-    cautions = (*warnings(containers, networks), *_about_rollouts(scope), *contents.warnings)
+    cautions = (
+        *warnings(containers, networks),
+        *not_carried_out(scope),
+        *contents.warnings,
+    )
     reads = tuple(sorted({*contents.reads, *env_files(scope)}))
     return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files, reads, contents.secrets)
-
-
-def _about_rollouts(scope: Scope) -> tuple[str, ...]:
-    """What is accepted and not carried out must be said."""
-    places = [f"container.{name}" for name, table in scope.tables(Kind.CONTAINER).items() if table.get("rollout")]
-    places += ["project"] if scope.document.get("project", {}).get("rollout") else []
-    if not places:
-        return ()
-    text = (
-        f"rollout ({', '.join(places)}) is not carried out by this version: every replacement is stop-first, "
-        "and the old container comes back when the new one cannot be started"
-    )
-    return (text,)
 
 
 def _used(networks: dict[str, NetworkResource], containers: list[ContainerResource]) -> list[NetworkResource]:

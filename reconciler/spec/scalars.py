@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from reconciler.model.forms import CPUS, FLAG, INTEGER, PIDS, TRISTATE, Form
+from reconciler.model.forms import CPUS, FLAG, INTEGER, PIDS, SWAPPINESS, TRISTATE, Form
 from reconciler.model.rows import TABLE
 from reconciler.spec.keys import Keys
 
-_BY_FORM: dict[Form, type] = {FLAG: bool, TRISTATE: bool, INTEGER: int, PIDS: int, CPUS: float}
+_BY_FORM: dict[Form, type] = {FLAG: bool, TRISTATE: bool, INTEGER: int, PIDS: int, SWAPPINESS: int, CPUS: float}
 _FURTHER: dict[str, type] = {
     "project.adopt": bool,
     "project.prune": bool,
@@ -29,16 +29,22 @@ _FURTHER: dict[str, type] = {
     "volume.*.adopt": bool,
     "container.*.adopt": bool,
     "container.*.scale": int,
+    "container.*.attach": bool,
+    "container.*.blkio_config.weight": int,
+    "container.*.blkio_config.weight_device.#.weight": int,
     "container.*.ports.#.target": int,
     "container.*.volumes.#.read_only": bool,
     "container.*.volumes.#.bind.create_host_path": bool,
     "container.*.volumes.#.volume.nocopy": bool,
     "container.*.networks.*.priority": int,
+    "container.*.networks.*.gw_priority": int,
     "container.*.healthcheck.retries": int,
     "container.*.healthcheck.disable": bool,
     "container.*.ulimits.*.soft": int,
     "container.*.ulimits.*.hard": int,
     "container.*.env_file.#.required": bool,
+    "container.*.depends_on.*.restart": bool,
+    "container.*.depends_on.*.required": bool,
     "container.*.rollout.max_parallel": int,
 }
 _TYPES: dict[str, type] = _FURTHER | {
@@ -48,7 +54,7 @@ _TYPES: dict[str, type] = _FURTHER | {
     if row.declared and row.form in _BY_FORM
 }
 # `*` stands for a name, `#` for a position in a list.
-_NAMED = {"ulimits", "networks"}
+_NAMED = {"ulimits", "networks", "depends_on"}
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 

@@ -27,6 +27,8 @@ class Scope(NamedTuple):
         environment: the process environment over `.env`.
         document: all tables, by kind and name.
         complete: False when a file could not be read: a name that is missing may stand there.
+        builds: whether what images are built from has to be there.
+        inactive: containers that are not desired, with their profiles, of which none is active.
     """
 
     project: str
@@ -36,6 +38,8 @@ class Scope(NamedTuple):
     document: Mapping[str, Any]
     problems: Problems
     complete: bool = True
+    inactive: Mapping[str, tuple[str, ...]] = {}
+    builds: bool = True
 
     def tables(self, kind: Kind) -> dict[str, Table]:
         tables: dict[str, Table] = self.document.get(kind.value, {})
@@ -48,6 +52,11 @@ class Scope(NamedTuple):
     def unknown(self, kind: Kind, name: str, keys: Keys, hint: str = "") -> None:
         """Complain that `keys` name a resource that is not declared."""
         if not self.complete:
+            return
+        if kind is Kind.CONTAINER and name in self.inactive:
+            profiles = " or ".join(self.inactive[name])
+            hint = f"activate {profiles} too: [project] profiles, or RECONCILER_PROFILES; or take the reference out"
+            self.problems.at(keys, f"'{name}' is not part of the project: its profile is not active", hint)
             return
         meant = nearest(name, self.tables(kind))
         known = f"did you mean '{meant}'?" if meant else hint or f"declare it: [{kind.value}.{name}]"

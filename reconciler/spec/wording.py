@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from reconciler.spec.compose_words import ELSEWHERE, NOT_YET
+from reconciler.spec.compose_words import ELSEWHERE, EXCLUDED
 from reconciler.spec.keys import Keys
 from reconciler.spec.problems import nearest, suggest
 
@@ -57,14 +57,15 @@ def word(finding: Finding, root: type[BaseModel]) -> Words:
 
 def _unknown(keys: Keys, known: list[str]) -> Words:
     key = str(keys[-1])
-    # "" is the file, `image` one of its tables, `image.build` a table in that.
-    table = {1: "", 3: str(keys[0]), 4: ".".join(map(str, (keys[0], *keys[2:3])))}.get(len(keys), "-")
+    # The name of a resource is not part of the place: `container.web.env`, `image.api.build.arg`.
+    place = (*keys[:1], *keys[2:-1]) if len(keys) > 1 else ()
+    table = ".".join(str(key) for key in place) if len(keys) != 2 else "-"
     what = "option" if len(keys) > 1 else "table"
     message = f"unknown {what} '{key}'"
     if key in ELSEWHERE.get(table, {}):
         return Words(keys, message, ELSEWHERE[table][key])
-    if table == "container" and key in NOT_YET:
-        return Words(keys, f"Compose has '{key}', this program does not have it yet", "leave it out")
+    if table == "container" and key in EXCLUDED:
+        return Words(keys, f"'{key}' of Compose is not known here", EXCLUDED[key])
     return Words(keys, message, suggest(key, known))
 
 

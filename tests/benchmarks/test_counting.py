@@ -29,7 +29,7 @@ def test_each_request_is_found_once(size: int) -> None:
         ("DELETE", "/v1.41/networks/n1", "DELETE /networks/*"),
         ("POST", "/v1.41/containers/c1/start", "POST /containers/*/start"),
         ("GET", "/v1.41/images/team/app:1/json", "GET /images/*/json"),
-        ("GET", "/v1.41/images/json?digests=1", "GET /images/json"),
+        ("GET", "/v1.41/images/json?all=0", "GET /images/json"),
         ("POST", "/v1.41/containers/create?name=x", "POST /containers/create"),
     ],
 )

@@ -30,6 +30,9 @@ _TAKES = {
 _SPECIALLY = {
     (Kind.CONTAINER, "networks"): "connected anew; a mac_address: replaced",
     (Kind.CONTAINER, "env_file"): "as environment",
+    (Kind.CONTAINER, "configs"): "replaced; a new content: by on_change",
+    (Kind.CONTAINER, "secrets"): "replaced; a new content: by on_change",
+    (Kind.CONTAINER, "watch"): "a new content: by on_change",
     (Kind.CONTAINER, "scale"): "instances are made or removed",
     (Kind.IMAGE, "tag"): "built or tagged; its containers replaced",
     (Kind.IMAGE, "build"): "built; its containers replaced",
@@ -54,9 +57,11 @@ _LONG = {
     "Logging": "logging",
     "Ipam": "ipam",
     "IpamPool": "ipam: config",
+    "File": "configs and secrets",
+    "Watch": "watch",
     "Rollout": "rollout",
 }
-_ROLLOUT = "Accepted with a warning, and not carried out by this version: every replacement is stop-first."
+_ROLLOUT = "For the project and for each container; a key that a container does not say is the project's. See [planning.md](planning.md)."
 _INTRODUCTION = """\
 # Options
 
@@ -86,6 +91,8 @@ def page() -> str:
         further = _further(schema["$defs"][kind.value.capitalize()], kind)
         parts.append("\n".join([f"## {_TITLES[kind]}\n", *_table(kind), *further]))
     parts.append("\n".join(["## The project: `[project]`\n", *_keys(schema["$defs"]["Project"])]))
+    title = "## Contents: `[config.NAME]` and `[secret.NAME]`\n\nEach is one of these.\n"
+    parts.append("\n".join([title, *_keys(schema["$defs"]["Content"])]))
     parts.append("## Long forms\n\nWhere an option takes a table, these are its keys.")
     for name, option in _LONG.items():
         note = f"{_ROLLOUT}\n\n" if option == "rollout" else ""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.address import Kind
+from reconciler.model.mounts import read_mounts
 from reconciler.model.rows import BY_NAME, TABLE
 
 MINUTE, SECOND = 60 * 10**9, 10**9
@@ -37,7 +38,7 @@ MEANINGS: list[tuple[str, Any, Any]] = [
     ("labels", ["a=b", "c"], {"a": "b", "c": ""}),
     ("sysctls", {"net.core.somaxconn": 1024}, {"net.core.somaxconn": "1024"}),
     ("ulimits", {"nofile": 10, "nproc": {"soft": 1, "hard": 2}, "core": "-1"}, {"nofile": "10:10", "nproc": "1:2", "core": "-1:-1"}),
-    ("devices", ["/dev/a", "/dev/b:/dev/c", "/dev/d:/dev/e:mr", "/dev/f:r"], {"/dev/a": "/dev/a:mrw", "/dev/c": "/dev/b:mrw", "/dev/e": "/dev/d:mr", "/dev/f": "/dev/f:r"}),
+    ("devices", ["/dev/a", "/dev/b:/dev/c", "/dev/d:/dev/e:mr", "/dev/f:r"], {"/dev/a": "/dev/a:rwm", "/dev/c": "/dev/b:rwm", "/dev/e": "/dev/d:rm", "/dev/f": "/dev/f:r"}),
     ("tmpfs", ["/run:size=1m,mode=1777", "/x/"], {"/run": "mode=1777,size=1m", "/x": ""}), ("tmpfs", "/run", {"/run": ""}),
     ("logging", {"driver": "local", "options": {"max-size": "1m"}}, {"driver": "local", "options": {"max-size": "1m"}}),
     ("logging", {}, {}), ("group_add", [1000, "video", "video"], ("1000", "video")), ("dns_search", "a.test", ("a.test",)),
@@ -155,3 +156,31 @@ def test_address_management(written: Any, meaning: Any) -> None:
 def test_a_wrong_subnet_says_what_to_write() -> None:
     with pytest.raises(ValueError, match="10.5.0.0/24"):
         BY_NAME[Kind.NETWORK]["ipam"].form.declare({"config": [{"subnet": "ten"}]})
+
+
+def test_labels_that_nobody_declared_are_no_part_of_a_mount() -> None:
+    labels = {"com.docker.volume.anonymous": "", "reconciler.holder": "shop"}
+    host = {"Mounts": [{"Type": "volume", "Target": target, "VolumeOptions": {"Labels": labels | own}} for target, own in (("/a", {}), ("/b", {"team": "shop"}))]}  # fmt: skip
+    assert read_mounts(host, [], ()) == {"/a": {"type": "volume"}, "/b": {"type": "volume", "labels": {"team": "shop"}}}
+
+
+def test_mounts_of_another_container_are_not_ones_own() -> None:
+    resolved = [{"Type": "volume", "Name": "x", "Destination": path} for path in ("/of-the-donor", "/of-the-image")]
+    assert read_mounts({"VolumesFrom": ["donor"]}, resolved, ["/of-the-image/"]) == {
+        "/of-the-image": {"type": "volume"}
+    }
+
+
+@pytest.mark.parametrize("name", ["devices", "gpus", "blkio_config", "volumes_from"])
+def test_what_is_written_is_read_back(name: str) -> None:
+    """Forms that write several keys, or whose API differs most from the spec."""
+    row = BY_NAME[Kind.CONTAINER][name]
+    raw = {
+        "devices": ["/dev/null:/dev/one:r", {"source": "/dev/zero", "permissions": "wr"}, "vendor.com/gpu=all"],
+        "gpus": [{"driver": "nvidia", "count": "all", "options": ["a=b"]}, {"device_ids": ["1"], "capabilities": ["utility"]}],
+        "blkio_config": {"weight": 300, "weight_device": [{"path": "/dev/a", "weight": 10}], "device_read_bps": [{"path": "/dev/a", "rate": "1k"}], "device_write_iops": [{"path": "/dev/a", "rate": 5}]},
+        "volumes_from": ["container:a:ro"],
+    }[name]  # fmt: skip
+    value = row.form.declare(raw)
+    read = row.form.read(row.form.write(value))
+    assert read == ({"a": "ro"} if name == "volumes_from" else value)

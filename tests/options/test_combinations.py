@@ -1,55 +1,97 @@
-"""Random combinations of options on the real engine: applied, the plan is empty; one changed, the plan names exactly it."""
+"""Random specs on the real engine: applied, the plan is empty; one option changed, the plan names exactly it; taken away,
+all is as in a container made anew.
+
+A few dozen in the default run. `make soak` sets RECONCILER_EXAMPLES for a thousand, and RECONCILER_SEED for others.
+"""
 
 import os
 import secrets
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import docker
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from reconciler.engine.connect import connect
 from reconciler.model.address import Kind
 from reconciler.model.plan import Verb
 from tests.options import examples
-from tests.options.test_every_option import LOOP, fill
+from tests.options.test_every_option import CONTENTS, LOOP, fill
 from tests.support.engine import remove_project
-from tests.support.inprocess import Workbench
+from tests.support.inprocess import AT_ONCE, Workbench
 
 #: options that exclude one another or need the loop's command, or that a machine may not have
-LEFT_OUT = {"image", "command", "entrypoint", "memswap_limit", "network_mode", "privileged", "pid", "ipc", "cpus"}
-NAMES = sorted(set(examples.CONTAINER) - LEFT_OUT)
-IMAGE = """FROM busybox:latest
-ENV FROM_IMAGE=1 LEVEL=image
-LABEL from.image=yes team=image
-EXPOSE 9000
-VOLUME /image-volume
-HEALTHCHECK --interval=45s --retries=2 CMD true
-USER 0:0
-WORKDIR /tmp
-STOPSIGNAL SIGTERM
-"""
+LEFT_OUT = {
+    "image",
+    "command",
+    "entrypoint",
+    "memswap_limit",
+    "network_mode",
+    "privileged",
+    "pid",
+    "ipc",
+    "cpus",
+    "uts",
+    "annotations",
+    "volumes_from",
+}
+NAMES = sorted(name for name, example in examples.CONTAINER.items() if name not in LEFT_OUT and not example.lacks)
+#: what an image may declare by itself, line by line
+DECLARES = (
+    "ENV FROM_IMAGE=1 LEVEL=image",
+    "LABEL from.image=yes team=image",
+    "EXPOSE 9000 53/udp",
+    "VOLUME /image-volume",
+    "HEALTHCHECK --interval=45s --retries=2 CMD true",
+    "USER 0:0",
+    "WORKDIR /tmp",
+    "STOPSIGNAL SIGTERM",
+    'ENTRYPOINT ["/bin/sh", "-c"]',
+    'CMD ["trap exit TERM; while :; do sleep 0.1; done"]',
+)
+SHARDS = 4
+EXAMPLES = int(os.environ.get("RECONCILER_EXAMPLES", "24"))
+SEED = int(os.environ.get("RECONCILER_SEED", "1"))
 
 
-def spec(values: dict[str, str]) -> str:
-    lines = ["[container.web]", 'image = "base"', LOOP, *(f"{name} = {value}" for name, value in values.items())]
-    return "\n".join([*lines, '[image.base]\nbuild = "./base"', "[network.side]", "[volume.data]"]) + "\n"
+class Drawn(NamedTuple):
+    """One random project: the lines of its Dockerfile, which value of which option, and the option that changes."""
+
+    image: list[str]
+    values: dict[str, str]
+    changed: str
 
 
-def test_combinations(engine_host: str, docker_api: docker.APIClient) -> None:
-    """Also with an image that itself declares what images can declare."""
+@st.composite
+def drawn(draw: st.DrawFn) -> Drawn:
+    chosen = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=4, max_size=24))
+    values = {name: draw(st.sampled_from(examples.CONTAINER[name][:2])) for name in chosen}
+    return Drawn(draw(st.lists(st.sampled_from(DECLARES), unique=True)), values, draw(st.sampled_from(chosen)))
 
-    @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    @given(
-        chosen=st.lists(st.sampled_from(NAMES), unique=True, min_size=6, max_size=20),
-        changed=st.randoms(use_true_random=False),
-    )
-    def check(chosen: list[str], changed: object) -> None:
+
+def spec(image: list[str], values: dict[str, str]) -> str:
+    loop = LOOP if not any(line.startswith("ENTRYPOINT") for line in image) else f"entrypoint = []\n{LOOP}"
+    lines = ["[container.web]", 'image = "base"', loop, *(f"{name} = {value}" for name, value in values.items())]
+    return "\n".join([*lines, '[image.base]\nbuild = "./base"', "[network.side]", "[volume.data]", CONTENTS]) + "\n"
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_combinations(shard: int, engine_host: str, docker_api: docker.APIClient) -> None:
+    """Also with images that declare what images can declare."""
+
+    @seed(SEED * SHARDS + shard)
+    @settings(max_examples=EXAMPLES // SHARDS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(one=drawn())
+    def check(one: Drawn) -> None:
         with TemporaryDirectory() as directory:
-            bench = Workbench(f"mix-{secrets.token_hex(4)}", Path(directory), connect(engine_host, os.environ))
+            bench = Workbench(
+                f"mix-{secrets.token_hex(4)}", Path(directory), connect(engine_host, os.environ), rollout=AT_ONCE
+            )
             try:
-                _check(bench, chosen, changed.choice(chosen))  # type: ignore[attr-defined]
+                _check(bench, docker_api, one)
             finally:
                 bench.engine.close()
                 remove_project(docker_api, bench.name)
@@ -57,23 +99,40 @@ def test_combinations(engine_host: str, docker_api: docker.APIClient) -> None:
     check()
 
 
-def _check(bench: Workbench, chosen: list[str], changed: str) -> None:
+def _check(bench: Workbench, docker_api: docker.APIClient, one: Drawn) -> None:
     (bench.directory / "base").mkdir()
-    (bench.directory / "base" / "Dockerfile").write_text(IMAGE)
+    (bench.directory / "base" / "Dockerfile").write_text("\n".join(["FROM busybox:latest", *one.image, ""]))
     (bench.directory / "conf").mkdir()
-    values = {name: fill(examples.CONTAINER[name].first, bench) for name in chosen}
-    bench.settle(spec(values))
-    first = bench.config(_name(bench, values))
-    bench.write(spec({**values, changed: fill(examples.CONTAINER[changed].second, bench)}))
+    values = {name: fill(value, bench) for name, value in one.values.items()}
+    bench.settle(spec(one.image, values))
+    first = _held(bench, values)
+    both = examples.CONTAINER[one.changed]
+    other = both.second if one.values[one.changed] == both.first else both.first
+    _change(bench, one, {**values, one.changed: fill(other, bench)})
+    _change(bench, one, values)
+    assert _held(bench, values) == first, "there and back is not where it began"
+    less = {name: value for name, value in values.items() if name != one.changed}
+    _change(bench, one, less)
+    taken_away = _held(bench, less)
+    docker_api.remove_container(_name(bench, less), force=True)
+    bench.settle()
+    assert _held(bench, less) == taken_away, "taken away is not what a new container has"
+
+
+def _change(bench: Workbench, one: Drawn, values: dict[str, str]) -> None:
+    """The plan names the option that changes and no other, with a verb that changes a container; then it settles."""
+    bench.write(spec(one.image, values))
     changes = [change for change in bench.plan().changes if change.address.kind is Kind.CONTAINER]
     named = {field.path.partition(".")[0] for change in changes for field in change.fields}
-    assert named <= {changed, *examples.CONTAINER[changed].moves}
+    assert named <= {one.changed, *examples.CONTAINER[one.changed].moves}
     assert all(change.verb in (Verb.UPDATE, Verb.REPLACE) for change in changes)
     bench.settle()
-    bench.settle(spec(values))
-    again = bench.config(_name(bench, values))
-    ignored = {"hostname", "networks", "labels"}
-    assert {k: v for k, v in again.items() if k not in ignored} == {k: v for k, v in first.items() if k not in ignored}
+
+
+def _held(bench: Workbench, values: dict[str, str]) -> dict[str, object]:
+    """All that the engine holds of the container, but what it draws anew for each."""
+    config = bench.config(_name(bench, values))
+    return {name: value for name, value in config.items() if name not in ("hostname", "networks", "labels")}
 
 
 def _name(bench: Workbench, values: dict[str, str]) -> str:

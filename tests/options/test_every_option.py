@@ -1,8 +1,7 @@
 """Every option of the table on the real engine: add it, change it, take it away; each time the plan names exactly it,
 with the class of the table, and afterwards there is nothing left to do."""
 
-import os
-import secrets
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +9,15 @@ import docker
 import pytest
 import tomli
 
-from reconciler.engine.connect import connect
 from reconciler.model.address import Kind
 from reconciler.model.options import Cost, Silent
 from reconciler.model.ownership import foreign_labels
 from reconciler.model.plan import Change, Verb
+from reconciler.model.report import Status
 from reconciler.model.rows import BY_NAME, TABLE
 from tests.options import examples
 from tests.options.examples import Example
-from tests.support.engine import remove_project
-from tests.support.inprocess import Workbench
+from tests.support.inprocess import Workbench, explain
 
 CONTENTS = '[config.motd]\ncontent = "Welcome."\n[config.other]\ncontent = "x"\n[secret.key]\nenvironment = "PATH"'
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
@@ -30,16 +28,6 @@ VERBS = {
     Cost.REPLACE: {Verb.REPLACE},
     Cost.DATA: {Verb.BLOCKED},
 }
-
-
-@pytest.fixture
-def bench(engine_host: str, docker_api: docker.APIClient, tmp_path: Path) -> Iterator[Workbench]:
-    name = f"opt-{secrets.token_hex(4)}"
-    (tmp_path / "conf").mkdir()
-    engine = connect(engine_host, os.environ)
-    yield Workbench(name, tmp_path, engine)
-    engine.close()
-    remove_project(docker_api, name)
 
 
 def declared(kind: Kind) -> list[str]:
@@ -59,6 +47,12 @@ def uplink() -> str:
     return next(route[0] for route in routes if route[1] == "00000000")
 
 
+def disk() -> str:
+    """A block device, of which there is one wherever there are files."""
+    names = sorted(entry.name for entry in Path("/sys/block").iterdir())
+    return next(f"/dev/{name}" for name in names if Path(f"/dev/{name}").is_block_device())
+
+
 def fill(text: str, bench: Workbench) -> str:
     number = int(bench.name.rpartition("-")[2], 16)
     for key, value in (
@@ -67,6 +61,7 @@ def fill(text: str, bench: Workbench) -> str:
         ("{octet}", str(20 + number % 180)),
         ("{hex}", bench.name[-4:]),
         ("{parent}", uplink()),
+        ("{disk}", disk()),
         ("{other}", f"{bench.name}:other"),
         ("{third}", f"{bench.name}:third"),
     ):
@@ -85,6 +80,9 @@ def container_spec(name: str, value: str | None, example: Example) -> str:
     lines.append(f"{name} = {value}" if value is not None else "")
     lines.append("[network.side]\n[volume.data]" if name in ("networks", "volumes") else "")
     lines.append(CONTENTS if name in ("configs", "secrets") else "")
+    if name == "volumes_from":
+        lines.append(f'[container.donor]\nimage = "busybox:latest"\n{LOOP}\nvolumes = ["data:/data", "/anonymous"]')
+        lines.append("[volume.data]")
     return "\n".join(line for line in lines if line) + "\n"
 
 
@@ -99,7 +97,7 @@ def expect_only(
     named = {field.path.partition(".")[0] if row.declared else field.path for field in change.fields}
     assert name in named, change.fields
     assert named <= {name, *example.moves}, change.fields
-    expected = VERBS[row.cost]
+    expected = {Verb.REPLACE} if example.replaces else VERBS[row.cost]
     if removes and row.cost is Cost.UPDATE and not row.clears:
         expected = {Verb.REPLACE}
     if name == "memswap_limit" and removes:
@@ -135,7 +133,12 @@ def settings(bench: Workbench) -> dict[str, object]:
     config = dict(bench.config(f"{bench.name}-web-1"))
     endpoints = config["networks"]
     assert isinstance(endpoints, dict)
-    config["networks"] = {name: {**endpoint, "mac_address": None} for name, endpoint in endpoints.items()}
+    config["networks"] = {
+        name: {**endpoint, "mac_address": None, "ipv4_address": None} for name, endpoint in endpoints.items()
+    }
+    environment = config["environment"]
+    assert isinstance(environment, dict)
+    config["environment"] = {**environment, "HOSTNAME": None}  # Podman's
     labels = config["labels"]
     assert isinstance(labels, dict)
     return {**config, "hostname": None, "labels": foreign_labels(labels)}
@@ -148,6 +151,10 @@ def test_container_option(name: str, bench: Workbench) -> None:
     example = Example(*(fill(part, bench) if isinstance(part, str) else part for part in examples.CONTAINER[name]))
     bench.settle(container_spec(name, None, example))
     fresh = settings(bench)
+    if not can_have(bench, container_spec(name, example.first, example), name, example):
+        assert settings(bench) == fresh, "what cannot be done changes nothing"
+        return
+    bench.settle(container_spec(name, None, example))
     before: str | None = None
     for value in (example.first, example.second, None):
         bench.write(container_spec(name, value, example))
@@ -160,6 +167,27 @@ def test_container_option(name: str, bench: Workbench) -> None:
         bench.settle()
         before = value
     assert settings(bench) == fresh, "taking it away did not bring back what a fresh container has"
+
+
+def can_have(bench: Workbench, text: str, name: str, example: Example) -> bool:
+    """Whether this engine has the option. If not, that is said: by the plan for its version, by the engine for its host."""
+    since = BY_NAME[Kind.CONTAINER][name].since
+    bench.write(text)
+    if since > bench.engine.facts().api_version:
+        change = bench.change("container.web")
+        assert change.verb is Verb.BLOCKED
+        assert f"{name} needs Engine" in change.note
+        assert f"(API {since[0]}.{since[1]})" in change.note
+        return False
+    if not example.lacks:
+        return True
+    report = bench.apply()
+    if report.is_settled:
+        return True
+    failed = next(outcome for outcome in report.outcomes if str(outcome.address) == "container.web")
+    assert failed.status in (Status.FAILED, Status.RESTORED), explain(report)
+    assert re.search(example.lacks, failed.message), failed.message
+    return False
 
 
 def same_value(name: str, before: str | None, after: str | None) -> bool:
@@ -181,6 +209,13 @@ def test_network_option(name: str, bench: Workbench) -> None:
         lines = ["[network.side]", example.also, f"{name} = {value}" if value is not None else ""]
         return "\n".join(line for line in lines if line) + "\n"
 
+    since = BY_NAME[Kind.NETWORK][name].since
+    if since > bench.engine.facts().api_version:
+        bench.write(spec(example.first))
+        change = bench.change("network.side")
+        assert change.verb is Verb.BLOCKED
+        assert f"{name} needs Engine" in change.note
+        return
     bench.settle(spec(None))
     values = (example.first, example.second, None)
     for value in values:

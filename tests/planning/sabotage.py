@@ -7,26 +7,33 @@ from random import Random
 from typing import TypeAlias
 
 from reconciler.model.address import Address, Kind
+from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedState
-from reconciler.model.ownership import IMAGE_PROJECT, Owner, owner_of
+from reconciler.model.ownership import CONTENTS, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
+    AwaitReady,
     Change,
+    Connect,
     CreateContainer,
+    Disconnect,
     Plan,
     Reason,
     Ref,
     RemoveContainer,
+    RemoveHolder,
     RemoveImage,
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
     TagImage,
     UpdateContainer,
     Verb,
+    WaitContainer,
 )
 
 Sabotage: TypeAlias = Callable[[Plan, ObservedState, Random], Plan | None]
@@ -55,6 +62,7 @@ def steal_a_container(planned: Plan, observed: ObservedState, random: Random) ->
     target = Ref(victim.name, victim.id)
     actions: list[Action] = [
         StopContainer(target),
+        RestartContainer(target),
         RemoveContainer(target),
         StartContainer(target),
         UpdateContainer(target, {"restart": "no"}),
@@ -143,6 +151,73 @@ def stop_before_create(planned: Plan, observed: ObservedState, random: Random) -
     return None
 
 
+def forget_a_job_before_it_has_ended(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """The container of the run before goes, with its log, while the new run may still fail."""
+    for position, change in enumerate(planned.changes):
+        moved = {step.action.container.id for step in change.steps if isinstance(step.action, RenameContainer)}
+        waits = [s for s in change.steps if isinstance(s.action, WaitContainer)]
+        ends = [
+            s for s in waits if s.action.condition is Condition.COMPLETED and "StartContainer" in _before(change, s)
+        ]  # type: ignore[union-attr]
+        removals = [s for s in change.steps if isinstance(s.action, RemoveContainer) and s.action.container.id in moved]
+        if ends and removals and change.steps.index(removals[-1]) > change.steps.index(ends[-1]):
+            rest = [step for step in change.steps if step is not removals[-1]]
+            rest.insert(rest.index(ends[-1]), removals[-1])
+            changes = list(planned.changes)
+            changes[position] = change._replace(steps=tuple(rest))
+            return planned._replace(changes=tuple(changes))
+    return None
+
+
+def _before(change: Change, step: Step) -> set[str]:
+    return {type(other.action).__name__ for other in change.steps[: change.steps.index(step)]}
+
+
+def _spoil_replacement(planned: Plan, order: str, spoil: Callable[[list[Step]], list[Step]]) -> Plan | None:
+    for position, change in enumerate(planned.changes):
+        if change.verb is Verb.REPLACE and change.order == order:
+            steps = spoil(list(change.steps))
+            if steps != list(change.steps):
+                changes = list(planned.changes)
+                changes[position] = change._replace(steps=tuple(steps))
+                return planned._replace(changes=tuple(changes))
+    return None
+
+
+def trust_without_proof(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """The predecessor goes although nobody has seen its successor work."""
+    return _spoil_replacement(
+        planned, "stop-first", lambda steps: [s for s in steps if not isinstance(s.action, AwaitReady)]
+    )
+
+
+def trust_without_proof_side_by_side(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    return _spoil_replacement(
+        planned, "start-first", lambda steps: [s for s in steps if not isinstance(s.action, AwaitReady)]
+    )
+
+
+def stop_before_the_proof(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """Start-first, but the one that serves is stopped while its successor is only about to start."""
+
+    def spoil(steps: list[Step]) -> list[Step]:
+        at = next(i for i, s in enumerate(steps) if isinstance(s.action, StopContainer) and s.action.container.id)
+        first = next(i for i, s in enumerate(steps) if isinstance(s.action, AwaitReady))
+        return [*steps[:first], steps[at], *steps[first:at], *steps[at + 1 :]]
+
+    return _spoil_replacement(planned, "start-first", spoil)
+
+
+def stop_before_it_has_the_names(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    """Start-first, but no client finds the successor."""
+
+    def spoil(steps: list[Step]) -> list[Step]:
+        leaves = any(isinstance(s.action, Disconnect) and s.action.container.id for s in steps)
+        return [s for s in steps if not (leaves and isinstance(s.action, Connect) and not s.action.container.id)]
+
+    return _spoil_replacement(planned, "start-first", spoil)
+
+
 def make_onto_a_taken_name(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
     if not observed.containers:
         return None
@@ -172,6 +247,17 @@ def act_though_blocked(planned: Plan, observed: ObservedState, random: Random) -
     return _with(planned, Change(address, Verb.BLOCKED, Reason.NAME_TAKEN, steps=(step,)))
 
 
+def start_without_files(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    made = CreateContainer("shop-spoilt-1", "busybox", {"secrets": {"/key": {"source": "key"}}}, {CONTENTS: "1:{}"})
+    steps = (Step(made), Step(StartContainer(Ref("shop-spoilt-1"))))
+    return _with(planned, Change(Address(Kind.CONTAINER, "spoilt"), Verb.CREATE, Reason.ABSENT, steps=steps))
+
+
+def remove_a_volume_as_a_holder(planned: Plan, observed: ObservedState, random: Random) -> Plan | None:
+    name = random.choice(observed.volumes).name if observed.volumes else "never-seen"
+    return _with(planned, _remove(Kind.VOLUME, Step(RemoveHolder(name))))
+
+
 SABOTAGES: tuple[Sabotage, ...] = (
     steal_a_container,
     undo_onto_a_stranger,
@@ -183,7 +269,14 @@ SABOTAGES: tuple[Sabotage, ...] = (
     take_a_tag,
     swap_the_order,
     stop_before_create,
+    forget_a_job_before_it_has_ended,
+    trust_without_proof,
+    trust_without_proof_side_by_side,
+    stop_before_the_proof,
+    stop_before_it_has_the_names,
     make_onto_a_taken_name,
     rename_onto_a_taken_name,
     act_though_blocked,
+    start_without_files,
+    remove_a_volume_as_a_holder,
 )

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 from reconciler.apply.actions import Performer
+from reconciler.apply.readiness import Clock
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError
 from reconciler.model.desired import DesiredState
@@ -17,6 +18,7 @@ from reconciler.planning.world import Request
 from reconciler.reconcile import Pass, act, look
 from reconciler.spec.load import load
 from tests.planning.toml_text import document
+from tests.support.clock import Hurried
 from tests.support.failing import MUTATING
 from tests.support.memory import Behaviour, Image, MemoryEngine
 
@@ -74,9 +76,22 @@ class Stage:
         """What stands in the directory now."""
         return load(self.directory, {})
 
-    def apply(self, desired: DesiredState, request: Request = Request(), engine: Engine | None = None) -> Report:
+    def apply(
+        self,
+        desired: DesiredState,
+        request: Request = Request(),
+        engine: Engine | None = None,
+        clock: Clock | None = None,
+        cancelled: Event | None = None,
+    ) -> Report:
         planned = look(desired, engine or self.engine, request).plan
-        return act(planned, engine or self.engine, lambda: self.look(desired, request._replace(replace=())))
+        return act(
+            planned,
+            engine or self.engine,
+            lambda: self.look(desired, request._replace(replace=())),
+            cancelled=cancelled,
+            clock=clock or Hurried(),
+        )
 
     def settle(self, spec: Mapping[str, Any] | str, context: str = "") -> DesiredState:
         desired = self.write(spec, context)
@@ -148,7 +163,7 @@ def tried(deed: Callable[[], object]) -> bool:
 
 def cut_off(stage: Stage, change: Change, done: int) -> None:
     """Carry out only the first steps of a change, as a run that is killed does."""
-    performer = Performer(stage.engine, lambda address, line: None, Event())
+    performer = Performer(stage.engine, lambda address, line: None, Event(), Hurried())
     for step in change.steps[:done]:
         performer.perform(str(change.address), step.action)
         if isinstance(step.action, RenameContainer):

@@ -16,8 +16,9 @@ PORTS = ("7001", "7002", "7003")
 _APART = {
     "image", "container_name", "ports", "networks", "network_mode", "volumes", "expose", "healthcheck", "restart",
     "cpus", "cpu_period", "cpu_quota", "mem_limit", "memswap_limit", "mem_reservation", "pid", "ipc", "hostname", "tmpfs",
+    "cpu_rt_period", "cpu_rt_runtime", "volumes_from", "oom_kill_disable", "uts", "annotations",
 }  # fmt: skip
-FILLED = {"{project}": "shop", "{hex}": "1"}
+FILLED = {"{project}": "shop", "{disk}": "/dev/sda", "{hex}": "1"}
 
 
 def _parsed(text: str) -> Any:
@@ -30,6 +31,16 @@ VALUES: dict[str, list[Any]] = {
     for name, example in examples.CONTAINER.items()
     if name not in _APART
 }
+
+#: how it is replaced; that it insists on an order which cannot be is rare
+ROLLOUTS: list[dict[str, Any]] = [
+    {},
+    {},
+    *({"rollout": {"ready_after": "1s", **more}} for more in ({}, {}, {"drain": "1s"}, {"max_parallel": 2})),
+    *({"rollout": {"ready_after": "1s", "on_failure": way}} for way in ("keep", "stop")),
+    {"rollout": {"order": "stop-first"}},
+    {"rollout": {"order": "start-first"}},
+]
 
 Spec = dict[str, dict[str, Any]]
 
@@ -66,8 +77,11 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
     options |= draw(st.sampled_from([{}, {}, {"mem_limit": "64M"}, {"mem_limit": "64M", "memswap_limit": "96M"}]))
     policies = ["no", "on-failure:2"] if image == "job:1" else ["no", "always", "unless-stopped", "on-failure"]
     options |= draw(st.sampled_from([{}, *({"restart": policy} for policy in policies)]))
-    if image != "job:1":
+    if image == "job:1":
+        options |= draw(st.sampled_from([{}, {"kind": "job"}, {"kind": "job"}]))
+    else:
         options |= draw(st.sampled_from([{}, {}, {"healthcheck": {"test": "true", "interval": "1s"}}]))
+    options |= draw(st.sampled_from(ROLLOUTS))
     mounts = draw(st.lists(st.sampled_from(["data:/data", "more:/more:ro", "/anonymous"]), max_size=2, unique=True))
     for mount in mounts:
         if mount[0] != "/":
@@ -80,6 +94,10 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
     )
     if draw(st.booleans()) and others:
         options["depends_on"] = dict(draw(st.lists(condition, min_size=1, max_size=2)))
+        if "kind" not in options and draw(st.booleans()):
+            options["depends_on"] = {
+                other: {"condition": reached, "restart": True} for other, reached in options["depends_on"].items()
+            }
     donors = [
         name
         for name in others
@@ -101,7 +119,11 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
         options["container_name"] = f"named-{name}"
     elif fixed in (1, 2) and free and not shares:
         options["ports"] = [draw(st.sampled_from(free))]
-    elif fixed == 3 and not any(other.get("network_mode") == f"service:{name}" for other in spec.values()):
+    elif (
+        fixed == 3
+        and "kind" not in options
+        and not any(other.get("network_mode") == f"service:{name}" for other in spec.values())
+    ):
         options["scale"] = draw(st.integers(1, 3))
     return options
 
@@ -131,6 +153,8 @@ def versions(draw: st.DrawFn) -> Version:
         spec[f"container.{name}"] = draw(containers(name, names[:number], spec, networks=networks))
     if any(table.get("image") == "app" for table in spec.values()):
         spec["image.app"] = {"build": "./app"}
+    for content in ("config.motd", "config.other", "secret.key"):
+        spec[content] = {"content": draw(st.sampled_from(["one", "two"]))}
     return Version(spec, draw(st.sampled_from(["one", "two", "three"])))
 
 

@@ -19,6 +19,7 @@ BEGIN, END = "<!-- table: written by tests/planning/test_decide.py -->\n", "<!--
 IMAGE, NETWORK, VOLUME, CONTAINER = Kind.IMAGE, Kind.NETWORK, Kind.VOLUME, Kind.CONTAINER
 OURS, THEIRS, NOBODY = Owner.OURS, Owner.THEIRS, Owner.NOBODY
 IN_PLACE, FOR_GOOD, HALF = Difference.IN_PLACE, Difference.REPLACEMENT, Difference.INTERRUPTED
+UNDONE = Difference.UNDONE
 
 #: one for each row, in the order of the table: a situation, and what follows
 EXAMPLES: tuple[tuple[Situation, Verb | None, Reason | None], ...] = (
@@ -34,6 +35,7 @@ EXAMPLES: tuple[tuple[Situation, Verb | None, Reason | None], ...] = (
     (Situation(NETWORK, owner=OURS, newer=True), Verb.BLOCKED, Reason.OWNED_BY_OTHER),
     (Situation(CONTAINER, owner=OURS), None, None),
     (Situation(CONTAINER, owner=OURS, difference=HALF), Verb.UPDATE, Reason.INTERRUPTED),
+    (Situation(CONTAINER, owner=OURS, difference=UNDONE), Verb.UPDATE, None),
     (Situation(CONTAINER, owner=OURS, difference=IN_PLACE), Verb.UPDATE, None),
     (Situation(VOLUME, owner=OURS, difference=FOR_GOOD), Verb.BLOCKED, Reason.WOULD_LOSE_DATA),
     (Situation(NETWORK, owner=OURS, difference=FOR_GOOD, strangers=True), Verb.BLOCKED, Reason.OWNED_BY_OTHER),

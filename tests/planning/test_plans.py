@@ -21,7 +21,8 @@ import pytest
 from reconciler.cli.render import Painter, plan_text
 from reconciler.cli.session import locator
 from reconciler.model.address import parse_address
-from reconciler.model.plan import Plan, Verb, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import Plan, Verb
 from reconciler.planning.world import Request
 from reconciler.reconcile import look, look_destroy
 from tests.planning.stage import Stage

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.plan import CreateContainer, Verb, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import CreateContainer, Verb
 from reconciler.model.report import Status
 from tests.planning.stage import Stage, by_address, cut_off, only
 from tests.support.inprocess import explain

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import docker
 import pytest
 
-from reconciler.model.plan import Verb, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import Verb
 from tests.scenarios.conftest import LOOP
 from tests.support.inprocess import Workbench
 

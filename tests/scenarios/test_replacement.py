@@ -6,7 +6,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from reconciler.model.plan import Change, Verb, describe
+from reconciler.model.describe import describe
+from reconciler.model.plan import Change, Verb
 from reconciler.model.report import Status
 from tests.scenarios.conftest import LOOP
 from tests.support.inprocess import Workbench, explain
@@ -34,6 +35,7 @@ def test_the_new_one_is_made_before_the_old_one_is_stopped(bench: Workbench, doc
         f"rename container {web} to {web}.prev",
         f"rename container {web}.next to {web}",
         f"start container {web}",
+        f"wait until {web} is ready",
         f"remove container {web}.prev",
     ]
     bench.settle()

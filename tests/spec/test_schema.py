@@ -47,11 +47,11 @@ INSTEAD = {
 def test_every_example_is_a_valid_spec(tmp_path: Path, kind: Kind, row: Option) -> None:
     (tmp_path / "api").mkdir()
     (tmp_path / "conf").mkdir()
-    for file in ("Dockerfile", "api/Dockerfile", ".env.api"):
+    for file in ("Dockerfile", "api/Dockerfile", ".env.api", "labels.env"):
         (tmp_path / file).touch()
     table = f"[{kind.value}.example]\n{INSTEAD.get(row.name, MINIMAL[kind])}{row.name} = {row.example}\n"
     (tmp_path / "a.toml").write_text(table + (AROUND if kind is Kind.CONTAINER else ""))
-    state = load(tmp_path, {})
+    state = load(tmp_path, {"RECONCILER_PROFILES": "debug"})
     resources = [resource for address, resource in state.resources.items() if address.name == "example"]
     assert resources
     if row.cost is not Cost.NOTHING and row.name not in ("container_name", "image"):

@@ -10,7 +10,8 @@ from reconciler.errors import OutcomeUnknownError
 MUTATING = (
     "pull_image", "build_image", "tag_image", "remove_image", "create_network", "remove_network", "connect",
     "disconnect", "create_volume", "remove_volume", "create_container", "start_container", "stop_container",
-    "restart_container", "unpause_container", "rename_container", "remove_container", "update_container",
+    "restart_container", "unpause_container", "rename_container", "remove_container", "put_archive", "signal_container",
+    "update_container",
 )  # fmt: skip
 
 

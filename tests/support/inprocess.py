@@ -13,18 +13,30 @@ from reconciler.planning.world import EVERYTHING, Request
 from reconciler.reconcile import Pass, act, look, look_destroy
 from reconciler.spec.load import load
 
+#: for tests of other things: replaced in place, and not waited for
+AT_ONCE = '{ order = "stop-first", ready_after = "0s" }'
+
 
 class Workbench:
     """One project in a directory, on one engine."""
 
-    def __init__(self, name: str, directory: Path, engine: Engine, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        engine: Engine,
+        environment: dict[str, str] | None = None,
+        rollout: str = "",
+    ) -> None:
         self.name = name
         self.directory = directory
         self.engine = engine
+        self.rollout = rollout
         self.environment = environment if environment is not None else dict(os.environ)
 
     def write(self, text: str, filename: str = "spec.toml") -> None:
-        header = f'[project]\nname = "{self.name}"\n\n' if filename == "spec.toml" else ""
+        rollout = f"rollout = {self.rollout}\n" if self.rollout else ""
+        header = f'[project]\nname = "{self.name}"\n{rollout}\n' if filename == "spec.toml" else ""
         (self.directory / filename).write_text(header + text)
 
     def look(self, request: Request = EVERYTHING) -> Pass:

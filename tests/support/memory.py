@@ -111,6 +111,10 @@ class MemoryEngine:
             output = self.images.of(self.containers.get(container_id)["Image"]).behaviour.output
         yield from [("stdout", output)] if output else []
 
+    @call
+    def get_archive(self, container_id: str, path: str) -> bytes:
+        return self.containers.files.read(self.containers.get(container_id), path)
+
     # --- writes: images --------------------------------------------------------------------------------------------
 
     @call
@@ -199,13 +203,21 @@ class MemoryEngine:
         self.containers.rename(container_id, name)
 
     @call
-    def remove_container(self, container_id: str) -> None:
-        self.containers.remove(container_id)
+    def remove_container(self, container_id: str, *, volumes: bool = False) -> None:
+        self.containers.remove(container_id, volumes=volumes)
 
     @call
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         self.containers.update(container_id, body)
         return ()
+
+    @call
+    def put_archive(self, container_id: str, path: str, archive: bytes) -> None:
+        self.containers.files.write(self.containers.get(container_id), path, archive)
+
+    @call
+    def signal_container(self, container_id: str, signal: str) -> None:
+        self.containers.signal(container_id, signal)
 
     def close(self) -> None:
         self.calls["close"] += 1

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import EngineRefusedError, NotFoundError
 from tests.support import memory_shapes as shapes
+from tests.support.memory_files import Files
 from tests.support.memory_images import Images
 from tests.support.memory_mounts import resolve_mounts
 from tests.support.memory_networks import PREDEFINED, Networks
@@ -27,6 +28,8 @@ class Containers:
         self.all: dict[str, Json] = {}
         self._images, self._networks, self._volumes, self._version = images, networks, volumes, version
         self._ticks = 0
+        self.files = Files()
+        self.signals: list[tuple[str, str]] = []
 
     def now(self) -> str:
         """A clock that moves by a second whenever it is read, so that nothing happens twice at one time."""
@@ -62,7 +65,9 @@ class Containers:
         mounts = resolve_mounts(host, config, container_id)
         for mount in mounts:
             if mount["Type"] == "volume":
-                self._volumes.setdefault(mount["Name"], shapes.volume({"Name": mount["Name"]}, created))
+                labels = mount.pop("Labels", None)
+                made = shapes.volume({"Name": mount["Name"], "Labels": labels}, created)
+                self._volumes.setdefault(mount["Name"], made)
         self.all[container_id] = {
             "Id": container_id, "Created": created, "Path": words[0], "Args": words[1:], "State": shapes.new_state(),
             "Image": image_id, "Name": f"/{name}", "RestartCount": 0, "Driver": "overlay2", "Platform": "linux",
@@ -130,14 +135,26 @@ class Containers:
         self._check_name(name)
         container["Name"] = f"/{name}"
 
-    def remove(self, container_id: str) -> None:
+    def signal(self, container_id: str, signal: str) -> None:
+        if self.get(container_id)["State"]["Status"] not in _LIVE:
+            raise EngineRefusedError(f"Container {container_id} is not running", 409)
+        self.signals.append((container_id, signal))
+
+    def remove(self, container_id: str, *, volumes: bool = False) -> None:
         if self.get(container_id)["State"]["Status"] in _LIVE:
             raise EngineRefusedError(
                 f"You cannot remove a running container {container_id}."
                 " Stop the container before attempting removal or force remove",
                 409,
             )
-        del self.all[container_id]
+        gone = self.all.pop(container_id)
+        self.files.held.pop(container_id, None)
+        named = {mount.get("Source") for mount in gone["HostConfig"].get("Mounts") or ()}
+        named |= {text.partition(":")[0] for text in gone["HostConfig"]["Binds"] or ()}
+        for mount in gone["Mounts"] if volumes else ():
+            name = mount.get("Name")
+            if name and name not in named and not self.users_of_volume(name):
+                self._volumes.pop(name, None)
 
     def update(self, container_id: str, body: Json) -> None:
         container = self.get(container_id)

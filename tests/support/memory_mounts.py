@@ -21,7 +21,9 @@ def resolve_mounts(host: Json, config: Json, container_id: str) -> list[Json]:
         if body["Type"] == "bind":
             _put(mounts, _bind(body["Source"], target, [] if writable else ["ro"]))
         elif body["Type"] == "volume":
-            _put(mounts, _volume(body.get("Source") or hex_id(container_id, target), target, writable, "z"))
+            made = _volume(body.get("Source") or hex_id(container_id, target), target, writable, "z")
+            labels = (body.get("VolumeOptions") or {}).get("Labels")
+            _put(mounts, made | ({"Labels": labels} if labels else {}))
         else:
             _put(
                 mounts,

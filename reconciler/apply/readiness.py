@@ -1,0 +1,228 @@
+"""Waiting for a container: until a condition holds, or until it has proved itself, and what it said when it did not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from threading import Event
+from typing import Any
+
+from reconciler.engine.interface import Engine, Json
+from reconciler.errors import EngineError, EngineRefusedError
+from reconciler.model.desired import Condition
+from reconciler.model.plan import AwaitReady
+from reconciler.model.structures import decides_within, read_healthcheck
+
+_POLL_SECONDS = 0.2
+#: of a container without a health check: looks at which it runs, and seconds for its ports to be bound
+_SAMPLES, _MARGIN = 3, 10.0
+_LAST_LINES, _LONGEST_LINE = 20, 500
+
+
+class StaleError(EngineError):
+    """The object is no longer the one that was observed."""
+
+
+class _EndedError(EngineRefusedError):
+    """A container will not come to what was waited for; what it wrote says why."""
+
+
+class Clock:
+    """Time as it goes by."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def pause(self, seconds: float, cancelled: Event) -> bool:
+        """Let time go by; whether the run was stopped meanwhile."""
+        return cancelled.wait(seconds)
+
+
+class Waiting:
+    """Looks at a container again and again. Once `cancelled` is set no wait goes on."""
+
+    def __init__(self, engine: Engine, cancelled: Event, clock: Clock) -> None:
+        self._engine = engine
+        self._cancelled = cancelled
+        self._clock = clock
+
+    def until(self, condition: Condition, name: str, container_id: str, timeout: float) -> None:
+        """Until a condition holds.
+
+        Raises:
+            EngineRefusedError: it never will, it takes longer than `timeout` (0 waits on), or the run was stopped.
+        """
+        deadline = self._clock.now() + timeout
+        while True:
+            answer = self._inspect(name, container_id)
+            state = answer.get("State") or {}
+            try:
+                if _reached(name, condition, state):
+                    return
+            except _EndedError as error:
+                raise self._with_output(name, container_id, state, error) from None
+            if timeout and self._clock.now() >= deadline:
+                raise EngineRefusedError(f"{name} is not {condition.value} after {timeout:.0f} s{health_log(state)}")
+            self._pause(name, _POLL_SECONDS)
+
+    def until_ready(self, action: AwaitReady, container_id: str) -> None:
+        """Until a container has proved itself.
+
+        Raises:
+            EngineRefusedError: it ended, was started again, is unhealthy, takes too long, or the run was stopped.
+        """
+        name, began = action.container.name, self._clock.now()
+        samples, since = 0, began
+        pause = min(_POLL_SECONDS, action.ready_after / (_SAMPLES - 1))
+        while True:
+            answer = self._inspect(name, container_id)
+            state = answer.get("State") or {}
+            checked = _has_check(answer)
+            try:
+                lacks = _lacks(action, answer)
+            except _EndedError as error:
+                raise self._with_output(name, container_id, state, error) from None
+            now = self._clock.now()
+            samples, since = (0, now) if lacks else (samples + 1, since)
+            if not lacks and (checked or (samples >= _SAMPLES and now - since >= action.ready_after)):
+                return
+            allowed = action.timeout or _time_allowed(answer, action.ready_after)
+            if now - began >= allowed and (lacks or action.timeout):
+                why = lacks or f"it has not run for {action.ready_after:g} s"
+                late = _EndedError(f"{name} is not ready after {allowed:g} s: {why}")
+                raise self._with_output(name, container_id, state, late)
+            self._pause(name, _POLL_SECONDS if checked or lacks else pause)
+
+    def drain(self, seconds: float) -> None:
+        """What is begun is finished: a run that is stopped meanwhile only waits no longer."""
+        self._clock.pause(seconds, self._cancelled)
+
+    def _inspect(self, name: str, container_id: str) -> Json:
+        answers = self._engine.inspect_containers([container_id])
+        if not answers:
+            raise StaleError(f"{name} is gone")
+        return answers[0]
+
+    def _pause(self, name: str, seconds: float) -> None:
+        if self._clock.pause(seconds, self._cancelled):
+            raise EngineRefusedError(f"the run was stopped while {name} was waited for")
+
+    def _with_output(
+        self, name: str, container_id: str, state: Mapping[str, Any], error: _EndedError
+    ) -> EngineRefusedError:
+        output = _last_lines(self._engine, container_id, state)
+        hint = "" if output or health_log(state) else f"see `docker logs {name}`"
+        return EngineRefusedError(f"{error}{health_log(state)}{output}", hint=hint)
+
+
+# --- ready ---------------------------------------------------------------------------------------------------------
+
+
+def _lacks(action: AwaitReady, answer: Json) -> str:
+    """What a container lacks to be ready, "" when it is. What can no longer become right is refused at once."""
+    name, state = action.container.name, answer.get("State") or {}
+    status, code = state.get("Status"), state.get("ExitCode")
+    if status == "exited" and code == 0 and action.may_end:
+        return ""
+    if status in ("exited", "dead"):
+        raise _EndedError(f"{name} ended with exit code {code}{_because(state)}")
+    if status == "restarting" or int(answer.get("RestartCount") or 0) > action.restarts:
+        raise _EndedError(f"{name} ended (exit code {code}) and was started again")
+    health = _health(state)
+    if health == "unhealthy":
+        raise _EndedError(f"{name} is unhealthy")
+    if status != "running":
+        return f"it is {status}"
+    missing = _unbound(answer) if action.published else ()
+    if missing:
+        return f"it runs without its published ports: {', '.join(missing)}"
+    return "" if health in ("", "healthy") else "its health check has not succeeded yet"
+
+
+def _because(state: Mapping[str, Any]) -> str:
+    error = str(state.get("Error") or "")
+    return f" ({error})" if error else ""
+
+
+def _health(state: Mapping[str, Any]) -> str:
+    health = state.get("Health")
+    status = health.get("Status") if isinstance(health, Mapping) else None
+    return "" if status in (None, "none") else str(status)
+
+
+def _has_check(answer: Json) -> bool:
+    return bool(_health(answer.get("State") or {}))
+
+
+def _unbound(answer: Json) -> list[str]:
+    """Ports that are to be published and are not: an engine may start a container without them."""
+    bound = (answer.get("NetworkSettings") or {}).get("Ports") or {}
+    wanted = (answer.get("HostConfig") or {}).get("PortBindings") or {}
+    return sorted(port for port, places in wanted.items() if places and not bound.get(port))
+
+
+def _time_allowed(answer: Json, ready_after: float) -> float:
+    if not _has_check(answer):
+        return ready_after + _MARGIN
+    return decides_within(read_healthcheck((answer.get("Config") or {}).get("Healthcheck")))
+
+
+# --- conditions ----------------------------------------------------------------------------------------------------
+
+
+def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bool:
+    """Whether the condition holds; an end that makes it impossible is refused at once."""
+    status, code = state.get("Status"), state.get("ExitCode")
+    if condition is Condition.COMPLETED:
+        if status == "exited" and code != 0:
+            raise _EndedError(f"{name} ended with exit code {code}")
+        return status == "exited"
+    if status in ("exited", "dead"):
+        raise _EndedError(f"{name} ended with exit code {code}")
+    if condition is Condition.STARTED:
+        return status == "running"
+    health = state.get("Health")
+    status_text = health.get("Status") if isinstance(health, Mapping) else None
+    if status_text is None and status == "running":
+        raise EngineRefusedError(
+            f"{name} has no health check, so it never becomes healthy",
+            hint="declare a healthcheck, or wait for `started`",
+        )
+    if status_text == "unhealthy":
+        raise EngineRefusedError(f"{name} is unhealthy{health_log(state)}")
+    return status_text == "healthy"
+
+
+def _last_lines(engine: Engine, container_id: str, state: Mapping[str, object]) -> str:
+    """What a container wrote at last since it was started, on lines of its own: nobody else will look."""
+    written = {"stdout": b"", "stderr": b""}
+    since = _just_before(str(state.get("StartedAt") or ""))
+    try:
+        for stream, chunk in engine.container_logs(
+            container_id, follow=False, tail=str(_LAST_LINES), timestamps=False, since=since
+        ):
+            written[stream] += chunk
+    except EngineError:
+        return ""  # how it ended is known all the same
+    lines = b"".join(written.values()).decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
+    return "; it wrote at last:" + "".join(f"\n    {line[:_LONGEST_LINE]}" for line in lines) if lines else ""
+
+
+def _just_before(moment: str) -> str:
+    """A time of the engine as its log takes it, in seconds since 1970: one earlier.
+
+    A process may have written before the engine notes that it was started.
+    """
+    try:
+        return f"{datetime.fromisoformat(f'{moment[:19]}+00:00').timestamp() - 1:.0f}"
+    except ValueError:
+        return ""
+
+
+def health_log(state: Mapping[str, object]) -> str:
+    """The last answer of the health check, on lines of its own."""
+    health = state.get("Health")
+    entries = health.get("Log") if isinstance(health, Mapping) else None
+    output = str((entries or [{}])[-1].get("Output") or "").strip()
+    return f"; its health check said:\n    {output[:500]}" if output else ""

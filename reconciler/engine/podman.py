@@ -1,0 +1,95 @@
+"""What Podman's Docker-compatible API answers otherwise than Docker's, put into Docker's words before it is decoded.
+
+Seen on Podman 5.4. What Podman fills in where nothing was said is not undone here, since it cannot be told from what
+was said: `planning/untold.py` judges it by the fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+#: its name for the network that Docker calls `bridge`; its API lists it as `bridge` and shows members under this name
+_DEFAULT_NETWORK = "podman"
+#: mount options that it always adds, and Docker does not know
+_MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec", "suid", "dev"}
+
+
+def container_as_docker(answer: Mapping[str, Any]) -> Json:
+    """An inspect answer of Podman as Docker would give it."""
+    host, config = dict(answer["HostConfig"]), dict(answer.get("Config") or {})
+    settings = dict(answer.get("NetworkSettings") or {})
+    networks = {_network(name): _endpoint(api or {}) for name, api in (settings.get("Networks") or {}).items()}
+    # Who shares a network namespace is shown with the endpoints of the donor.
+    settings["Networks"] = {} if str(host.get("NetworkMode")).startswith("container:") else networks
+    if host.get("NetworkMode") == "bridge" and networks and "bridge" not in networks:
+        host["NetworkMode"] = next(iter(sorted(networks)))
+    for mode in ("PidMode", "UTSMode", "UsernsMode"):
+        if host.get(mode) == "private":
+            host[mode] = ""
+    host["Ulimits"] = [
+        {**limit, "Name": str(limit.get("Name")).removeprefix("RLIMIT_").lower()} for limit in host.get("Ulimits") or ()
+    ]
+    host["Binds"] = [_bind(text) for text in host.get("Binds") or ()]
+    host["Tmpfs"] = {path: _tmpfs(options) for path, options in (host.get("Tmpfs") or {}).items()}
+    return {**answer, "HostConfig": host, "Config": config, "NetworkSettings": settings}
+
+
+def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
+    """The body of an update of the container with this inspect answer.
+
+    Processors go as the quota that Podman makes of them, since it drops them in silence here; and the restart policy
+    always goes along, since an update without one takes it away.
+    """
+    whole = {"RestartPolicy": answer["HostConfig"].get("RestartPolicy") or {"Name": "no"}, **body}
+    processors = whole.pop("NanoCpus", 0)
+    return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
+
+
+def listed_as_docker(entry: Mapping[str, Any]) -> Json:
+    """An entry of the list of containers."""
+    settings = dict(entry.get("NetworkSettings") or {})
+    settings["Networks"] = {_network(name): endpoint for name, endpoint in (settings.get("Networks") or {}).items()}
+    return {**entry, "NetworkSettings": settings}
+
+
+def network_as_docker(answer: Mapping[str, Any]) -> Json:
+    """It names the program that hands out addresses among the options of address management."""
+    ipam = dict(answer.get("IPAM") or {})
+    ipam["Options"] = {key: value for key, value in (ipam.get("Options") or {}).items() if key != "driver"}
+    return {**answer, "IPAM": ipam}
+
+
+def image_as_docker(entry: Mapping[str, Any]) -> Json:
+    """A listed image with the short names by which Podman finds it as well as Docker does."""
+    return {**entry, "RepoTags": _short(entry.get("RepoTags")), "RepoDigests": _short(entry.get("RepoDigests"))}
+
+
+def _short(names: list[str] | None) -> list[str]:
+    """`docker.io/library/x` and `localhost/x` are both found as `x`, the latter first."""
+    prefixes = ("docker.io/library/", "localhost/", "docker.io/")
+    short = [next((name[len(p) :] for p in prefixes if name.startswith(p)), name) for name in names or ()]
+    kept = [name for name in names or () if name.startswith("localhost/")]
+    return list(dict.fromkeys([*short, *kept]))
+
+
+def _network(name: str) -> str:
+    return "bridge" if name == _DEFAULT_NETWORK else name
+
+
+def _endpoint(api: Mapping[str, Any]) -> Json:
+    """It tells the address that an endpoint has, not whether somebody asked for it."""
+    has = {"IPv4Address": api.get("IPAddress"), "IPv6Address": api.get("GlobalIPv6Address")}
+    return {**api, "IPAMConfig": {key: value for key, value in has.items() if value}}
+
+
+def _bind(text: str) -> str:
+    source, target, options = ([*text.split(":"), "", ""])[:3]
+    return f"{source}:{target}:{','.join(word for word in options.split(',') if word not in _MOUNT_WORDS) or 'rw'}"
+
+
+def _tmpfs(options: str) -> str:
+    added = {"rw", "rprivate", "nosuid", "nodev", "noexec", "tmpcopyup"}
+    return ",".join(word for word in options.split(",") if word not in added)

@@ -1,0 +1,73 @@
+"""Podman's answers in Docker's words: as Podman 5.4 gave them, cut to what matters."""
+
+from reconciler.engine.decode import decode_container, decode_listed_image
+from reconciler.engine.podman import container_as_docker, image_as_docker, network_as_docker, update_as_podman
+
+ANSWER = {
+    "Id": "7ad486571" + "0" * 55,
+    "Name": "/x1",
+    "Image": "sha256:fb8c",
+    "State": {"Status": "created"},
+    "HostConfig": {
+        "Binds": ["v1:/data:rw,rprivate,nosuid,nodev,rbind", "/a:/b:ro,rprivate,rbind"],
+        "NetworkMode": "bridge",
+        "PidMode": "private",
+        "UTSMode": "private",
+        "Ulimits": [{"Name": "RLIMIT_NOFILE", "Hard": 2048, "Soft": 1024}],
+        "Tmpfs": {"/scratch": "size=64k,rw,rprivate,nosuid,nodev,tmpcopyup"},
+    },
+    "Config": {"Env": ["container=podman", "A=1"]},
+    "NetworkSettings": {"Networks": {"shop": {"Aliases": ["web"], "NetworkID": "3724"}}},
+}
+
+
+def test_a_container() -> None:
+    config = decode_container(container_as_docker(ANSWER)).config
+    assert config is not None
+    assert config["network_mode"] == "shop"
+    assert (config["pid"], config["uts"]) == (None, None)
+    assert config["environment"] == {"container": "podman", "A": "1"}
+    assert config["ulimits"] == {"nofile": "1024:2048"}
+    assert config["volumes"] == {
+        "/data": {"type": "volume", "source": "v1"},
+        "/b": {"type": "bind", "source": "/a", "read_only": True},
+    }
+    assert config["tmpfs"] == {"/scratch": decode_tmpfs("size=64k")}
+    assert ANSWER["HostConfig"]["PidMode"] == "private", "the answer itself stays"  # type: ignore[index]
+
+
+def decode_tmpfs(options: str) -> object:
+    answer = {**ANSWER, "HostConfig": {"Tmpfs": {"/scratch": options}}}
+    config = decode_container(answer).config
+    assert config is not None
+    return config["tmpfs"]["/scratch"]  # type: ignore[call-overload,index]
+
+
+def test_the_default_network_has_dockers_name() -> None:
+    answer = {**ANSWER, "NetworkSettings": {"Networks": {"podman": {}}}}
+    config = decode_container(container_as_docker(answer)).config
+    assert config is not None
+    assert (config["network_mode"], list(config["networks"])) == ("bridge", ["bridge"])  # type: ignore[call-overload]
+
+
+def test_names_of_images() -> None:
+    names = ["docker.io/library/busybox:latest", "localhost/own:1", "docker.io/grafana/loki:2", "quay.io/x:1"]
+    image = decode_listed_image(image_as_docker({"Id": "sha256:1", "RepoTags": names, "RepoDigests": None}))
+    assert image.tags == ("busybox:latest", "grafana/loki:2", "localhost/own:1", "own:1", "quay.io/x:1")
+
+
+def test_a_network() -> None:
+    answer = {"Id": "1", "Name": "n", "IPAM": {"Driver": "default", "Options": {"driver": "host-local", "a": "b"}}}
+    assert network_as_docker(answer)["IPAM"]["Options"] == {"a": "b"}
+
+
+def test_processors_are_sent_as_a_quota() -> None:
+    inspected = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
+    assert update_as_podman({"NanoCpus": 250_000_000, "Memory": 1}, inspected) == {
+        "RestartPolicy": {"Name": "always"},
+        "CpuPeriod": 100000,
+        "CpuQuota": 25000,
+        "Memory": 1,
+    }
+    no = {"RestartPolicy": {"Name": "no"}, "Memory": 1}
+    assert update_as_podman(no, inspected) == no

@@ -1,0 +1,201 @@
+"""What the engines do otherwise than the newest Docker, on purpose or for good: declared here and nowhere else.
+
+A test named here is expected to fail on those engines (and is reported when it passes after all: the entry has gone
+stale); it is never skipped. `docs/engines.md` prints the reasons.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Difference(NamedTuple):
+    """`tests` are the ends of test ids; `engine` is the kind of scripts/engine; `reason` is for the reader of the docs."""
+
+    engine: str
+    reason: str
+    tests: tuple[str, ...]
+
+
+_CONTRACT = "tests/engine/test_contract.py::"
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        "docker20-odd",
+        "the test is about the built-in defaults, which this engine does not have",
+        (_CONTRACT + "test_facts_are_told[docker]", _CONTRACT + "test_defaults_of_a_container[docker]"),
+    ),
+    Difference(
+        "docker20-odd",
+        "with --init the first process is the engine's, so a program that is not there starts, and ends with 127 at once; "
+        "one that ignores SIGTERM as process 1 ends by it",
+        (
+            _CONTRACT + "test_start_stop_and_again[docker]",
+            _CONTRACT + "test_a_command_that_is_not_there[docker]",
+            'test_a_candidate_that_cannot_start_brings_the_old_one_back[command = ["/no/such/program"]]',
+        ),
+    ),
+    Difference(
+        "podman5",
+        "its words: the default network is `podman`, images have long names, variables are added; translated before decoding",
+        (
+            _CONTRACT + "test_defaults_of_a_container[docker]",
+            _CONTRACT + "test_the_image_supplies_what_the_container_leaves_out[docker]",
+            _CONTRACT + "test_tags_come_and_go[docker]",
+            _CONTRACT + "test_a_build_has_its_tags_and_labels[docker]",
+            _CONTRACT + "test_a_fixed_address[docker]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "it refuses later, or not at all: no command, memory without swap, processors with a quota, a port or a program "
+        "that fails, files for a read-only container",
+        (
+            _CONTRACT + "test_without_a_command_nothing_is_created[docker]",
+            _CONTRACT + "test_a_limit_on_what_had_none[docker]",
+            _CONTRACT + "test_cpus_and_quota_exclude_each_other[docker]",
+            _CONTRACT + "test_a_command_that_is_not_there[docker]",
+            _CONTRACT + "test_a_port_is_had_by_one[docker]",
+            _CONTRACT + "test_a_read_only_container_takes_files_in_volumes_only[docker]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "it refuses earlier: a network that is not there when the container is made, not when it starts; and it takes "
+        "a network from under what runs when asked by id, so we look first",
+        (
+            _CONTRACT + "test_an_unknown_network_is_noticed_at_the_start[docker]",
+            _CONTRACT + "test_a_network_in_use_stays_while_its_members_run[docker]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "files that are put into a container keep their owner, and are read back as root's",
+        (
+            _CONTRACT + "test_files_are_put_into_a_container_and_read[docker-False]",
+            _CONTRACT + "test_files_are_put_into_a_container_and_read[docker-True]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        'its API cannot ask a registry for a digest: with `pull_policy = "always"` the image that is there is kept, with a warning',
+        (
+            "tests/engine/test_registry.py::test_pull_tag_and_digest",
+            "tests/engine/test_registry.py::test_a_login_is_found_and_needed",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "its builder is Buildah, which knows what the classic builder does not",
+        ("tests/engine/test_registry.py::test_a_build_by_the_classic_builder",),
+    ),
+    Difference(
+        "podman5",
+        "its API takes these and drops them in silence, so they are refused when planned",
+        ("test_container_option[domainname]", "test_network_option[driver_opts]"),
+    ),
+    Difference(
+        "podman5",
+        "the test reads what the engine itself shows: it calls every network mode `bridge`",
+        ("test_the_first_network_follows_priority",),
+    ),
+    Difference(
+        "podman5",
+        "health checks do not run by themselves",
+        ("test_a_dead_dependency_blocks_only_its_dependents",),
+    ),
+    Difference(
+        "podman5",
+        "an unknown user is told in its own words, without ours",
+        ("test_what_has_no_place_in_the_image",),
+    ),
+    Difference(
+        "podman5",
+        "files for a read-only container end up below the volume that is to hold them, so they are refused when planned",
+        (
+            'test_its_user_can_read_them_and_nobody_else[user = "1000:1001"-1000:1001-read-only]',
+            "test_it_is_shown_nowhere[read-only]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "an update by another client that says no restart policy takes it away; ours always says it",
+        ("test_a_change_by_hand_is_drift[update]",),
+    ),
+    Difference(
+        "podman5",
+        "taking pids_limit away in place leaves no limit, where a fresh container has 2048",
+        ("test_container_option[pids_limit]",),
+    ),
+    Difference(
+        "podman5",
+        "links, driver options and link-local addresses of an endpoint are dropped by its API, so they are refused",
+        (
+            "test_changed_in_place[link_local_ips]",
+            "test_changed_in_place[driver_opts]",
+            "test_changed_in_place[links]",
+            "test_part[links]",
+            "test_part[addresses]",
+            "test_part[driver-opts]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "the test reads the engine's own answer, in which these stand elsewhere",
+        (
+            "test_changed_in_place[network-joined]",
+            "test_part[bind-flat]",
+            "test_part[selinux]",
+            "test_part[volume-labels]",
+            "test_part[tmpfs]",
+            "test_part[ports]",
+        ),
+    ),
+    Difference(
+        "podman5",
+        "processors and a quota of 100 ms are one to it, so going from one to the other is no difference",
+        ("test_replaced[cpus-to-quota]", "test_replaced[quota-to-cpus]"),
+    ),
+    Difference(
+        "podman5",
+        "it gives no warnings about settings that the host cannot hold",
+        ("test_what_the_host_lacks_fails_and_leaves_what_served[cpus = 0.5]",),
+    ),
+)
+
+#: what a reader should know of each engine, beside the tests
+NOTES = {
+    "docker20": (
+        (
+            "The oldest that is supported. A MAC address is taken for the first network only, and health checks have no "
+            "`start_interval`; both are refused when planned."
+        ),
+    ),
+    "docker26": ("Volumes have `subpath` since API 1.45.",),
+    "docker28": ("The newest API that is spoken, 1.51, is the one of 28.5.",),
+    "docker20-odd": (
+        (
+            "Docker 20.10 whose defaults are not the built-in ones: "
+            "`{flags}`. "
+            "None of them can be read from the engine, so none is compared while a spec is silent."
+        ),
+    ),
+    "podman5": (
+        (
+            "Its Docker-compatible API says 1.41 and is taken at its word; what it answers otherwise is put into Docker's "
+            "words in `reconciler/engine/podman.py`."
+        ),
+        (
+            "Health checks never run by themselves without systemd: the status stays `starting`, so `depends_on` with the "
+            "condition `healthy` ends in a time-out."
+        ),
+        (
+            "It fills in limits and settings that nobody asked for (2048 processes, 10 s to stop, the working directory, "
+            "variables): they are compared only as far as the spec says them."
+        ),
+    ),
+}
+
+
+def expected(engine: str, test: str) -> str:
+    """Why this test is expected to fail on this engine; "" when it is not."""
+    return next((d.reason for d in DIFFERENCES if d.engine == engine and test.endswith(d.tests)), "")

@@ -1,0 +1,74 @@
+"""What Podman leaves out or fills in is no difference; what the spec's author changed is one all the same."""
+
+import pytest
+
+from reconciler.model.address import Kind
+from reconciler.model.observed import EngineFacts
+from reconciler.model.ownership import FINGERPRINT_VERSION, Fingerprint, hash_option
+from reconciler.model.values import NOT_TOLD, Config, Value
+from reconciler.planning.untold import as_far_as_told, dropped
+
+PODMAN = EngineFacts(is_podman=True)
+
+
+def told(expected: Config, observed: Config, declared: Config, made_from: Config) -> dict[str, Value]:
+    options = {name: hash_option(value) for name, value in made_from.items()}
+    made = Fingerprint(FINGERPRINT_VERSION, options)
+    return as_far_as_told(PODMAN, Kind.CONTAINER, expected, observed, declared, made)
+
+
+def test_what_is_as_it_was_declared() -> None:
+    config = {"cap_drop": ("CAP_MKNOD",)}
+    assert told(config, {"cap_drop": None}, config, config)["cap_drop"] == ("CAP_MKNOD",)
+    assert told({"stop_grace_period": None}, {"stop_grace_period": 10}, {}, {})["stop_grace_period"] is None
+
+
+def test_what_has_left_the_spec_and_cannot_be_seen() -> None:
+    assert told({"ipc": None}, {"ipc": None}, {}, {"ipc": "shareable"})["ipc"] == NOT_TOLD
+
+
+@pytest.mark.parametrize(("declared", "kept"), [({}, {}), ({"HOME": "/x"}, {"HOME": "/root"})])
+def test_variables_that_it_adds(declared: Config, kept: Config) -> None:
+    seen = {"HOME": "/root", "container": "podman"}
+    assert told({"environment": declared}, {"environment": seen}, {}, {})["environment"] == kept
+
+
+def test_processes_and_processors() -> None:
+    seen = {"pids_limit": 2048, "cpus": 500, "cpu_quota": 50, "cpu_period": 100}
+    config = told({"pids_limit": None, "cpus": 500}, seen, {}, {})
+    assert config == {**seen, "pids_limit": None, "cpu_quota": None, "cpu_period": None, **rest(config)}
+    assert told({"pids_limit": 2048}, {"pids_limit": 2048}, {}, {})["pids_limit"] == 2048
+    assert told({"cpu_quota": 50, "cpus": None}, seen, {}, {})["cpus"] is None
+
+
+def rest(config: Config) -> Config:
+    return {name: value for name, value in config.items() if value is None}
+
+
+def test_an_address_counts_when_asked_for() -> None:
+    seen = {"networks": {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}}
+    assert told({"networks": {"n": {}}}, seen, {}, {})["networks"] == {"n": {"aliases": ("a",)}}
+    asked = {"networks": {"n": {"ipv4_address": "10.0.0.9"}}}
+    assert told(asked, seen, {}, {})["networks"] == {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}
+    assert told(asked, {"networks": {"n": {}}}, {}, {})["networks"] == asked["networks"]
+
+
+def test_docker_is_taken_at_its_word() -> None:
+    seen = {"pids_limit": 2048, "cap_drop": None}
+    assert as_far_as_told(EngineFacts(), Kind.CONTAINER, {}, seen, {}, Fingerprint(0, {})) == seen
+
+
+def test_what_it_would_drop_in_silence() -> None:
+    assert (
+        dropped(PODMAN, Kind.CONTAINER, {"domainname": "x"})
+        == "Podman's API has no domainname; leave it out on this engine"
+    )
+    assert "com.docker.network.bridge.enable_icc" in dropped(
+        PODMAN, Kind.NETWORK, {"driver_opts": {"com.docker.network.bridge.enable_icc": "true", "mtu": "1400"}}
+    )
+    assert dropped(PODMAN, Kind.NETWORK, {"driver_opts": {"mtu": "1400"}}) == ""
+    assert "read_only" in dropped(PODMAN, Kind.CONTAINER, {"read_only": True, "secrets": {"/run/secrets/key": {}}})
+    assert dropped(PODMAN, Kind.CONTAINER, {"read_only": True}) == ""
+    endpoints = {"networks": {"n": {"links": ("a:b",), "aliases": ("c",)}}}
+    assert dropped(PODMAN, Kind.CONTAINER, endpoints).startswith("Podman's API has no links of a network's endpoint;")
+    assert dropped(EngineFacts(), Kind.CONTAINER, {"domainname": "x"}) == ""
