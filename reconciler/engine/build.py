@@ -93,6 +93,6 @@ def classic_builder_note(dockerfile: str, reason: str) -> str:
     if not features:
         return ""
     return (
-        f"the Dockerfile uses {', '.join(features)}: that may need docker buildx, and this build used the engine's classic"
+        f"the Dockerfile uses {', '.join(features)}: that may need BuildKit (docker buildx), and this build used the engine's classic"
         f" builder, since {reason}"
     )

@@ -34,6 +34,7 @@ class Example(Project):
         port = 20000 + int(self.name.rpartition("-")[2], 16) % 20000
         self.environment = {
             "PORT": str(port),
+            "VERSION": self.name,
             "EDGE_NETWORK": f"{self.name}-edge",
             "OLD_WEB": f"{self.name}-old-web",
         }

@@ -116,7 +116,7 @@ def test_secrets_and_caches(app: Project, docker_api: docker.APIClient) -> None:
 
 def test_here_documents(app: Project, docker_api: docker.APIClient) -> None:
     """They work, or the message says that the engine's BuildKit is too old for them."""
-    app.write("app/Dockerfile", "FROM busybox:latest\nRUN <<END\necho A=$((40 + 2))\nEND\n")
+    app.write("app/Dockerfile", f"FROM busybox:latest\nRUN <<END\necho A=$((40 + 2)); : {app.name}\nEND\n")
     image(app, 'context = "./app"')
     done = app.run("apply", env=BUILDX, check=False)
     major = int(docker_api.version()["Version"].split(".")[0])
