@@ -105,8 +105,8 @@ class Waiting:
         return answers[0]
 
     def _pause(self, name: str, seconds: float) -> None:
-        if self._clock.pause(seconds, self._cancelled):
-            raise EngineRefusedError(f"the run was stopped while {name} was waited for")
+        if seconds and self._clock.pause(seconds, self._cancelled):
+            raise EngineRefusedError(f"stopped while waiting for {name}")
 
     def _with_output(
         self, name: str, container_id: str, state: Mapping[str, Any], error: _EndedError

@@ -224,15 +224,16 @@ def _remove_object(item: Object) -> list[Step]:
 
 
 def _only(changes: tuple[Change, ...], targets: tuple[Address, ...]) -> tuple[Change, ...]:
-    """The targets, and what they come after."""
+    """The targets, and what they come after; not other instances, which are only replaced in turn."""
     by_address: dict[Address, Change] = {}
     for change in changes:
         by_address.setdefault(change.address, change)
     wanted = {address for address in by_address if address in targets or address.whole in targets}
     queue = list(wanted)
     while queue:
-        for address in by_address[queue.pop()].after:
-            if address in by_address and address not in wanted:
+        change = by_address[queue.pop()]
+        for address in change.after:
+            if address in by_address and address not in wanted and address.whole != change.address.whole:
                 wanted.add(address)
                 queue.append(address)
     return tuple(change for change in changes if change.address in wanted)

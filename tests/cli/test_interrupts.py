@@ -17,8 +17,12 @@ STUBBORN = 'command = ["sh", "-c", "trap : TERM; while :; do sleep 0.1; done"]\n
 
 
 def spec(project: Project, level: str) -> None:
-    """`web` is slow to replace, and `after` waits for it."""
+    """`web` is slow to replace, and `after` waits for it. Neither has anything to prove: that would be interrupted."""
     environment = f'environment = {{ LEVEL = "{level}" }}'
+    project.write(
+        "project.toml",
+        f'[project]\nname = "{project.name}"\nrollout = {{ order = "stop-first", ready_after = "0s" }}\n',
+    )
     project.write(
         "web.toml",
         f'[container.web]\nimage = "busybox:latest"\n{STUBBORN}\n{environment}\n'

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.address import parse_address
 from reconciler.model.plan import StopContainer, Verb
 from reconciler.model.report import Report, Status
+from reconciler.planning.world import Request
 from tests.planning.stage import Stage, by_address, cut_off, only
 from tests.support.clock import Hurried
 from tests.support.inprocess import explain
@@ -197,7 +199,7 @@ def test_a_run_that_is_stopped_does_not_wait(order: str, stage: Stage) -> None:
     clock = Hurried(lambda now: cancelled.set() if now > 2 else None)
     report = stage.apply(stage.write(spec("slow:1", order)), clock=clock, cancelled=cancelled)
     assert outcome_of(report).status is Status.RESTORED
-    assert "the run was stopped while" in outcome_of(report).message
+    assert "stopped while waiting for" in outcome_of(report).message
     assert_serves(stage, before)
 
 
@@ -321,3 +323,10 @@ def test_fewer_instances_come_after_the_replacements(stage: Stage) -> None:
     removal = next(c for c in plan.changes if c.verb is Verb.REMOVE)
     assert {a.instance for a in removal.after if a.kind == "container"} == {1, 2}
     stage.settle(spec("good:1", scale=2))
+
+
+def test_a_target_takes_no_other_instance_with_it(stage: Stage) -> None:
+    stage.settle(spec(scale=3))
+    desired = stage.write(spec("good:1", scale=3))
+    planned = stage.look(desired, Request(targets=(parse_address("container.web[2]"),))).plan
+    assert [str(change.address) for change in planned.changes] == ["container.web[2]"]
