@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
 import subprocess
 import tarfile
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -51,9 +53,16 @@ def make_image(engine: Engine, scratch: Path) -> None:
     Raises:
         OSError: there is no C compiler with a static C library (Debian: gcc, libc6-dev).
     """
-    with suppress(EngineError):
-        engine.ask("GET", f"/images/{IMAGE}/json")
-        return
+    # Two at once would give the tag to one image after the other.
+    with Path(tempfile.gettempdir(), f"{IMAGE.replace(':', '-')}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(EngineError):
+            engine.ask("GET", f"/images/{IMAGE}/json")
+            return
+        _import_image(engine, scratch)
+
+
+def _import_image(engine: Engine, scratch: Path) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, source in _PROGRAMS.items():
