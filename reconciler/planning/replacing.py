@@ -85,7 +85,7 @@ def start_first_steps(blueprint: Blueprint, current: ObservedContainer, anonymou
     has the measurement).
     """
     name = blueprint.resource.name
-    candidate = Ref(name + NEXT)
+    candidate, retired = Ref(name + NEXT), current._replace(name=name + PREVIOUS)
     ready = ready_step(blueprint, candidate)
     named = _take_names(blueprint, candidate)
     start = _started(blueprint, candidate, StartContainer(candidate))
@@ -96,10 +96,12 @@ def start_first_steps(blueprint: Blueprint, current: ObservedContainer, anonymou
         start,
         *([ready._replace(commits=False), *named] if named else []),
         ready,
-        *_leave_names(blueprint, current),
-        *([Step(Drain(ref(current), drain))] if drain else []),
-        *remove_steps(current),
+        # While a container is renamed the engine takes its aliases away for an instant: the other one still has them.
+        Step(RenameContainer(ref(current), retired.name)),
         Step(RenameContainer(candidate, name)),
+        *_leave_names(blueprint, retired),
+        *([Step(Drain(ref(retired), drain))] if drain else []),
+        *remove_steps(retired),
     ]
 
 
