@@ -29,7 +29,7 @@ CONTAINER = {
     "hostname": Example('"db"', '"db2"'),
     "domainname": Example('"example.test"', '"other.test"'),
     "expose": Example('["3000", "53/udp", "8000-8001"]', "[3000]"),
-    "healthcheck": Example('{ test = "true", interval = "30s", retries = 2 }', '{ test = ["CMD", "true"], interval = "1m", timeout = "5s", start_period = "10s" }'),
+    "healthcheck": Example('{ test = "true", interval = "1s", retries = 2 }', '{ test = ["CMD", "true"], interval = "1500ms", timeout = "5s", start_period = "10s" }'),
     "stop_signal": Example('"SIGTERM"', '"15"', moves=()),
     "stop_grace_period": Example('"3s"', '"1m"'),
     "tty": Example("true", "false"),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import docker
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from reconciler.engine.connect import connect
@@ -45,7 +45,7 @@ DECLARES = (
     "LABEL from.image=yes team=image",
     "EXPOSE 9000 53/udp",
     "VOLUME /image-volume",
-    "HEALTHCHECK --interval=45s --retries=2 CMD true",
+    "HEALTHCHECK --interval=1s --retries=2 CMD true",
     "USER 0:0",
     "WORKDIR /tmp",
     "STOPSIGNAL SIGTERM",
@@ -83,7 +83,13 @@ def test_combinations(shard: int, engine_host: str, docker_api: docker.APIClient
     """Also with images that declare what images can declare."""
 
     @seed(SEED * SHARDS + shard)
-    @settings(max_examples=EXAMPLES // SHARDS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES // SHARDS,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],  # an example takes seconds, so making it smaller would take minutes
+        suppress_health_check=list(HealthCheck),
+    )
     @given(one=drawn())
     def check(one: Drawn) -> None:
         with TemporaryDirectory() as directory:
