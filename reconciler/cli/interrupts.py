@@ -1,4 +1,4 @@
-"""Signals during an apply: the first lets what is under way end and begins nothing more; the second stops at once."""
+"""Signals during an apply: the first lets what is under way end, or undoes it; the second stops at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def finish_on_signal() -> Iterator[threading.Event]:
             )
             os._exit(128 + number)
         cancelled.set()
-        write_safely(f"{signal.Signals(number).name}: finishing what is under way; once more to stop at once\n")
+        write_safely(
+            f"{signal.Signals(number).name}: finishing or undoing what is under way; once more to stop at once\n"
+        )
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -23,7 +23,7 @@ from reconciler.engine.credentials import DOCKER_HUB, Logins, registry_of
 from reconciler.engine.dockerfile import base_images, buildkit_features, frontend
 from reconciler.engine.endpoint import Endpoint
 from reconciler.engine.interface import Progress
-from reconciler.engine.refusals import refused
+from reconciler.engine.refusals import hint_for, refused
 from reconciler.engine.staging import remove, stage
 from reconciler.errors import EngineError, EngineRefusedError, EngineUnavailableError, OutcomeUnknownError
 from reconciler.model.desired import Build
@@ -140,7 +140,9 @@ class BuildKit:
         failure = log.failure()
         if any(words in error.lower() for words in _REGISTRY_TROUBLE):
             return refused(doing, 0, failure)
-        return EngineRefusedError(f"cannot {doing}: {failure}", hint=_advice(error, self._buildx, dockerfile))
+        # What a step printed last may tell why it failed, as of a disk that is full.
+        hint = _advice(error, self._buildx, dockerfile) or hint_for(failure)
+        return EngineRefusedError(f"cannot {doing}: {failure}", hint=hint)
 
 
 def _advice(error: str, buildx: str, dockerfile: str) -> str:

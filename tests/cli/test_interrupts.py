@@ -16,13 +16,11 @@ from tests.support.engine import Project
 STUBBORN = 'command = ["sh", "-c", "trap : TERM; while :; do sleep 0.1; done"]\nstop_grace_period = "3s"'
 
 
-def spec(project: Project, level: str) -> None:
-    """`web` is slow to replace, and `after` waits for it. Neither has anything to prove: that would be interrupted."""
+def spec(project: Project, level: str, *, ready_after: str = "0s") -> None:
+    """`web` is slow to replace, and `after` waits for it."""
+    rollout = f'{{ order = "stop-first", ready_after = "{ready_after}" }}'
+    project.write("project.toml", f'[project]\nname = "{project.name}"\nrollout = {rollout}\n')
     environment = f'environment = {{ LEVEL = "{level}" }}'
-    project.write(
-        "project.toml",
-        f'[project]\nname = "{project.name}"\nrollout = {{ order = "stop-first", ready_after = "0s" }}\n',
-    )
     project.write(
         "web.toml",
         f'[container.web]\nimage = "busybox:latest"\n{STUBBORN}\n{environment}\n'
@@ -67,6 +65,13 @@ def level(api: docker.APIClient, project: Project, name: str) -> str:
     return next(item.removeprefix("LEVEL=") for item in environment if item.startswith("LEVEL="))
 
 
+def state(api: docker.APIClient, name: str, level: str) -> str:
+    """The state of a container, or of its candidate, that has this level; "" while there is none."""
+    found = api.containers(all=True, filters={"name": name})
+    details = [api.inspect_container(item["Id"]) for item in found]
+    return " ".join(item["State"]["Status"] for item in details if f"LEVEL={level}" in item["Config"]["Env"])
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_finishes_what_is_under_way(
     number: signal.Signals, replacing: Project, docker_api: docker.APIClient
@@ -76,14 +81,28 @@ def test_the_first_signal_finishes_what_is_under_way(
         running.send_signal(number)
         out, err = running.communicate(timeout=60)
     assert running.returncode == 1, err
-    assert f"{number.name}: finishing what is under way; once more to stop at once" in err
+    assert f"{number.name}: finishing or undoing what is under way; once more to stop at once" in err
     assert "error: stopped before everything was done; `reconciler apply` goes on from here" in err
-    assert "container.web: failed, restored" in err + out  # what served serves again: nothing waits for a proof
+    assert "the run was stopped before it was begun" in err
+    assert "1 done, 1 blocked." in out
     assert "Settled" not in out
     assert names(docker_api, replacing) == ["after-1", "web-1"]
-    assert (level(docker_api, replacing, "web"), level(docker_api, replacing, "after")) == ("info", "info")
+    assert (level(docker_api, replacing, "web"), level(docker_api, replacing, "after")) == ("debug", "info")
     replacing.run("apply")
     assert level(docker_api, replacing, "after") == "debug"
+
+
+def test_what_waits_for_a_proof_is_undone(replacing: Project, docker_api: docker.APIClient) -> None:
+    spec(replacing, "debug", ready_after="30s")
+    with start(replacing) as running:
+        wait(lambda: "running" in state(docker_api, f"{replacing.name}-web-1", "debug"))
+        running.send_signal(signal.SIGTERM)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 1, err
+    assert "stopped while waiting for" in err
+    assert "1 failed, restored, 1 blocked." in out
+    assert names(docker_api, replacing) == ["after-1", "web-1"]
+    assert "running" in state(docker_api, f"{replacing.name}-web-1", "info")
 
 
 def test_json_too(replacing: Project, docker_api: docker.APIClient) -> None:
@@ -95,7 +114,7 @@ def test_json_too(replacing: Project, docker_api: docker.APIClient) -> None:
         out, _ = running.communicate(timeout=60)
     document = json.loads(out)
     assert (running.returncode, document["settled"]) == (1, False)
-    assert [outcome["status"] for outcome in document["outcomes"]] == ["failed, restored", "blocked"]
+    assert [outcome["status"] for outcome in document["outcomes"]] == ["done", "blocked"]
     assert "stopped before everything was done" in document["error"]
 
 

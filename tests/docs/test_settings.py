@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reconciler.service.configuration import SETTINGS, Setting
+from reconciler.service.settings import SETTINGS, Setting
 from tests.support.golden import golden
 
 PAGE = Path(__file__).parents[2] / "docs" / "service.md"
