@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.documents import plan_document, print_json, report_document
+from reconciler.cli.documents import print_json
 from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, plan_text, report_text
 from reconciler.cli.session import (
     kept_hashes,
@@ -19,6 +19,7 @@ from reconciler.cli.session import (
 )
 from reconciler.errors import EngineError, UsageError
 from reconciler.model.address import Address, Kind
+from reconciler.model.documents import plan_document, report_document
 from reconciler.model.ownership import Owner, owner_of
 from reconciler.model.plan import Plan, RemoveVolume
 from reconciler.model.report import Report

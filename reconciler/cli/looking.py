@@ -6,11 +6,12 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.documents import FORMAT_VERSION, print_json
+from reconciler.cli.documents import print_json
 from reconciler.cli.render import Painter, clean
 from reconciler.cli.session import kept_hashes, load_spec, open_engine
 from reconciler.errors import UsageError
 from reconciler.model.address import Address, Kind, parse_address
+from reconciler.model.documents import FORMAT_VERSION
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.ownership import Owner, owner_of
 from reconciler.planning.expand import grace_seconds

@@ -6,8 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.documents import FORMAT_VERSION, print_json
+from reconciler.cli.documents import print_json
 from reconciler.errors import SpecError
+from reconciler.model.documents import FORMAT_VERSION
 
 if TYPE_CHECKING:
     import argparse

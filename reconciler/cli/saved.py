@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reconciler import __version__
-from reconciler.cli.documents import plan_document
 from reconciler.errors import StalePlanError, UsageError
 from reconciler.model.address import parse_address
 from reconciler.model.contents import Content
+from reconciler.model.documents import plan_document
 from reconciler.model.plan import Change, Plan
 from reconciler.model.values import digest
 from reconciler.planning.world import Request
