@@ -10,7 +10,8 @@ from typing import Any
 
 from reconciler.cli.render import use_colour
 from reconciler.engine.interface import Engine
-from reconciler.service.logs import Secrets, choose_format, make_logger
+from reconciler.service.logs import choose_format, make_logger
+from reconciler.service.redaction import Secrets
 
 
 class LoggedEngine:

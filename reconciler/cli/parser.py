@@ -126,6 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
     command = add("status", "each resource: sync, health, since when, image, ports")
     _add_json(command)
     _add_run(add("run", "keep it so: apply whatever changes, heal what drifts, until a signal ends it", path=""))
+    _add_history(add("history", "what was done, when and why, the newest first", path=""))
     command = add("destroy", "remove what the project owns")
     _add_json(command)
     _add_yes(command)
@@ -162,6 +163,14 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--state-dir", metavar="DIRECTORY", help="where suspensions and failures are remembered")
     command.add_argument("--log-format", choices=("text", "json"), help="default: text on a terminal, else JSON")
     command.add_argument("--once", action="store_true", help="end after one pass: 0 if all is settled, else 1")
+
+
+def _add_history(command: argparse.ArgumentParser) -> None:
+    command.add_argument("words", nargs="*", metavar="show ID", help="everything about one pass")
+    _add_json(command)
+    command.add_argument("--project", default="", metavar="NAME", help="only of this project")
+    command.add_argument("--limit", type=int, default=20, metavar="NUMBER", help="how many (default: 20)")
+    command.add_argument("--state-dir", metavar="DIRECTORY", help="the state directory of the service")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

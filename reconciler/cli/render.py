@@ -149,7 +149,7 @@ def _forces(forces: str) -> str:
 
 def outcome_line(outcome: Outcome, painter: Painter) -> str:
     colour = "32" if outcome.status is Status.DONE else "33" if outcome.status is Status.BLOCKED else "31"
-    text = f"{clean(str(outcome.address))}: {_PAST[outcome.verb] if outcome.status is Status.DONE else outcome.status.value}"
+    text = f"{clean(str(outcome.address))}: {PAST[outcome.verb] if outcome.status is Status.DONE else outcome.status.value}"
     took = f" in {outcome.seconds:.1f}s" if outcome.seconds >= 0.05 else ""
     lines = [f"{painter.paint(text, colour)}{took}"]
     if outcome.message:
@@ -158,7 +158,7 @@ def outcome_line(outcome: Outcome, painter: Painter) -> str:
     return "\n".join(lines)
 
 
-_PAST = {
+PAST = {
     Verb.CREATE: "created",
     Verb.UPDATE: "updated",
     Verb.REPLACE: "replaced",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,12 @@ from reconciler.loop.instance import Instance, Outside, ProjectSettings, Setting
 from reconciler.loop.keeping import StateDirectory, default_directory
 from reconciler.loop.sources import Plain
 from reconciler.service.configuration import Configuration, configure, default_file
-from reconciler.service.logs import Secrets, choose_format, make_logger
+from reconciler.service.journal import FILE, Bounds, Writer
+from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.notify import Notifier
+from reconciler.service.recording import Recorder
 from reconciler.service.recounting import Recounter
+from reconciler.service.redaction import Secrets
 from reconciler.service.running import Service
 
 if TYPE_CHECKING:
@@ -55,8 +59,11 @@ def run(options: argparse.Namespace) -> int:
         polls=bool(configuration.values["watch.force_polling"]),
     )
     instance = Instance(outside, settings_of(configuration))
-    instance.observers.append(Recounter(log))
     kept = [configuration]
+    instance.observers.append(Recounter(log))
+    recorder = _recorder(state, lambda: kept[0], secrets, complain)
+    if recorder is not None:
+        instance.observers.append(recorder)
 
     def reload() -> Settings:
         kept[0] = configuration_of(options)
@@ -72,7 +79,27 @@ def run(options: argparse.Namespace) -> int:
         lambda: kept[0].number("stop_timeout"),
         once=options.once,
     )
-    return service.run()
+    try:
+        return service.run()
+    finally:
+        if recorder is not None:
+            recorder.close()
+
+
+def _recorder(
+    state: StateDirectory, configuration: Callable[[], Configuration], secrets: Secrets, complain: Callable[[str], None]
+) -> Recorder | None:
+    """What writes the journal; None without a place for one, or when it is not wanted."""
+    if state.path is None or not configuration().values["journal.enabled"]:
+        return None
+
+    def bounds() -> Bounds:
+        current = configuration()
+        return Bounds(int(current.number("journal.keep")), current.number("journal.keep_days"))
+
+    recorder = Recorder(Writer(state.path / FILE, bounds, complain), secrets, complain)
+    recorder.start()
+    return recorder
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:

@@ -36,6 +36,7 @@ def change_document(change: Change) -> dict[str, Any]:
                 "reason": field.reason.value,
                 "forces": field.forces,
                 "sensitive": field.sensitive,
+                "shown": list(field.shown),
                 "source": field.source.rpartition("/")[2],  # beside the spec there is nothing to tell apart
             }
             for field in change.fields

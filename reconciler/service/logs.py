@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 import structlog
 
-from reconciler.model.desired import DesiredState
-from reconciler.planning.world import is_sensitive
-
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-#: shorter values are words that stand in any text
-_SHORTEST_SECRET = 6
-_HIDDEN = "(secret)"
+from reconciler.service.redaction import Secrets
 
 
 def choose_format(chosen: str | None, environment: Mapping[str, str], stream: TextIO) -> str:
@@ -27,48 +19,12 @@ def choose_format(chosen: str | None, environment: Mapping[str, str], stream: Te
     return "text" if stream.isatty() and not under_systemd else "json"
 
 
-class Secrets:
-    """Values that must not be written anywhere. Safe to use from any thread."""
-
-    def __init__(self) -> None:
-        self._values: frozenset[str] = frozenset()
-        self._lock = threading.Lock()
-
-    def learn(self, desired: DesiredState) -> None:
-        """The contents of secrets, and the values of variables whose names say that they are secret."""
-        found = {
-            text
-            for content in desired.secrets.values()
-            for text in content.bytes.decode("utf-8", "ignore").splitlines()
-            if len(text) >= _SHORTEST_SECRET
-        }
-        for container in desired.containers():
-            variables = container.config.get("environment")
-            for name, value in variables.items() if isinstance(variables, Mapping) else ():
-                if (
-                    isinstance(value, str)
-                    and len(value) >= _SHORTEST_SECRET
-                    and is_sensitive(f"environment.{name}", value)
-                ):
-                    found.add(value)
-        self.add(found)
-
-    def add(self, values: Iterable[str]) -> None:
-        with self._lock:
-            self._values |= frozenset(values)
-
-    def hide(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, _HIDDEN)
-        return _CREDENTIALS.sub(rf"\1{_HIDDEN}@", text)
-
-
 def make_logger(form: str, secrets: Secrets, stream: TextIO = sys.stderr, *, colours: bool = False) -> Any:
     """A structlog logger. What is bound to it stands on each of its lines."""
 
     def guard(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         del logger, method
-        return {key: _guarded(value, secrets) for key, value in event.items()}
+        return {key: secrets.guard(value) for key, value in event.items()}
 
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=colours) if form == "text" else structlog.processors.JSONRenderer()
@@ -83,21 +39,3 @@ def make_logger(form: str, secrets: Secrets, stream: TextIO = sys.stderr, *, col
         ],
         wrapper_class=structlog.BoundLogger,
     )
-
-
-def _guarded(value: object, secrets: Secrets) -> object:
-    """A value that can be written: what came from an engine or a registry may hold anything."""
-    if isinstance(value, str):
-        return _one_line(secrets.hide(value))
-    if isinstance(value, int | float) or value is None:
-        return value
-    if isinstance(value, Mapping):
-        return {_one_line(str(key)): _guarded(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_guarded(item, secrets) for item in value]
-    return _one_line(secrets.hide(str(value)))
-
-
-def _one_line(text: str) -> str:
-    """Without what would steer a terminal, or begin a line that looks like one of ours."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" if char != "\n" else " ⏎ " for char in text)

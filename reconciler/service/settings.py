@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
+from reconciler.service.journal import Bounds
 from reconciler.spec.keys import Keys
 from reconciler.spec.toml_types import Table, list_of, option, table
 
@@ -36,6 +37,7 @@ class Setting(NamedTuple):
 
 _T = Timing()
 _P = Policy()
+_B = Bounds()
 SETTINGS = (
     Setting("", "host", str, "", "The engine, as with `--host`; else DOCKER_HOST, then the Docker context.", "unix:///run/docker.sock"),
     Setting("", "state_directory", str, "", "Where suspensions and failures are remembered.", "/var/lib/reconciler"),
@@ -54,6 +56,9 @@ SETTINGS = (
     Setting("flapping", "limit", int, _P.flap_limit, "After so many corrections of one resource within the window it is left alone.", 10, least=1),
     Setting("flapping", "window", str, _P.flap_window, "The time in which corrections are counted.", "10m", is_duration=True, least=1.0),
     Setting("watch", "force_polling", bool, default=False, summary="Look at the files now and then, where their file system does not tell of changes.", example=True),
+    Setting("journal", "enabled", bool, default=True, summary="Whether passes that did something, or failed, are written to the journal.", example=False),
+    Setting("journal", "keep", int, _B.keep, "How many of them are kept.", 1000, least=1),
+    Setting("journal", "keep_days", int, int(_B.days), "For how many days they are kept.", 30, least=1),
 )  # fmt: skip
 PROJECT = table(
     "Project",

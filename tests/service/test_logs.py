@@ -13,8 +13,9 @@ from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassSt
 from reconciler.model.address import parse_address
 from reconciler.model.plan import Plan, Verb
 from reconciler.model.report import Outcome, Report, Status
-from reconciler.service.logs import Secrets, choose_format, make_logger
+from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.recounting import Recounter
+from reconciler.service.redaction import Secrets
 from reconciler.spec.load import load
 
 WEB = parse_address("container.web")
