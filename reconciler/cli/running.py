@@ -5,22 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.parser import DEFAULT_PATH
 from reconciler.cli.render import use_colour
 from reconciler.cli.session import kept_hashes, locator, open_engine
+from reconciler.cli.tellers import Tellers
+from reconciler.errors import UsageError
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
 from reconciler.loop.keeping import StateDirectory, default_directory
-from reconciler.loop.sources import Plain
-from reconciler.service.configuration import Configuration, configure, default_file
-from reconciler.service.journal import FILE, Bounds, Writer
+from reconciler.loop.sources import Git, Plain, Source
+from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file
+from reconciler.service.hooks import Hooks
 from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.notify import Notifier
-from reconciler.service.recording import Recorder
-from reconciler.service.recounting import Recounter
 from reconciler.service.redaction import Secrets
 from reconciler.service.running import Service
 
@@ -58,16 +57,18 @@ def run(options: argparse.Namespace) -> int:
         parallel=int(configuration.number("parallel")),
         polls=bool(configuration.values["watch.force_polling"]),
     )
-    instance = Instance(outside, settings_of(configuration))
+    instance = Instance(outside, settings_of(configuration, state.path))
+    tellers = Tellers(configuration, instance, log, secrets, state.path)
+    hooks = Hooks(configuration, instance.hasten, log, os.environ, secrets.add)
     kept = [configuration]
-    instance.observers.append(Recounter(log))
-    recorder = _recorder(state, lambda: kept[0], secrets, complain)
-    if recorder is not None:
-        instance.observers.append(recorder)
 
     def reload() -> Settings:
-        kept[0] = configuration_of(options)
-        return settings_of(kept[0])
+        read = configuration_of(options)
+        settings = settings_of(read, state.path)
+        kept[0] = read
+        hooks.reload(read)
+        tellers.reload(read)
+        return settings
 
     names = [project.name for project in configuration.projects]
     log.info("starting", projects=names, state=str(state.path or "nowhere: nothing outlives this process"))
@@ -82,24 +83,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return service.run()
     finally:
-        if recorder is not None:
-            recorder.close()
-
-
-def _recorder(
-    state: StateDirectory, configuration: Callable[[], Configuration], secrets: Secrets, complain: Callable[[str], None]
-) -> Recorder | None:
-    """What writes the journal; None without a place for one, or when it is not wanted."""
-    if state.path is None or not configuration().values["journal.enabled"]:
-        return None
-
-    def bounds() -> Bounds:
-        current = configuration()
-        return Bounds(int(current.number("journal.keep")), current.number("journal.keep_days"))
-
-    recorder = Recorder(Writer(state.path / FILE, bounds, complain), secrets, complain)
-    recorder.start()
-    return recorder
+        tellers.close()
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:
@@ -112,9 +96,28 @@ def configuration_of(options: argparse.Namespace) -> Configuration:
     return configure(file, path, os.environ)
 
 
-def settings_of(configuration: Configuration) -> Settings:
-    projects = tuple(ProjectSettings(item.name, Plain(item.path), item.policy) for item in configuration.projects)
+def settings_of(configuration: Configuration, state: Path | None) -> Settings:
+    """What an instance goes by.
+
+    Raises:
+        UsageError: there is a repository to fetch, and nowhere to put it.
+    """
+    projects = tuple(
+        ProjectSettings(item.name, _source_of(item, state), item.policy) for item in configuration.projects
+    )
     return Settings(projects, configuration.timing)
+
+
+def _source_of(entry: ProjectEntry, state: Path | None) -> Source:
+    if entry.source.git is None:
+        assert entry.path is not None
+        return Plain(entry.path)
+    if state is None:
+        raise UsageError(
+            f"project {entry.name} comes from a repository, and there is no state directory to fetch it into\n"
+            "    hint: give one by --state-dir or state_directory"
+        )
+    return Git(entry.source.git, state / "sources" / entry.name, os.environ)
 
 
 def _state_directory(options: argparse.Namespace, configuration: Configuration) -> Path | None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
 from reconciler.service.journal import Bounds
+from reconciler.source.document import SOURCE
 from reconciler.spec.keys import Keys
 from reconciler.spec.toml_types import Table, list_of, option, table
 
@@ -63,6 +64,7 @@ SETTINGS = (
 PROJECT = table(
     "Project",
     path=option(str, "A directory of *.toml files, or one file; relative to this file.", "/srv/shop"),
+    source=option(SOURCE, "A git repository in place of a path.", {"git": "https://example.com/team/hosts.git"}),
     name=option(str, "What it is called here and in the logs; that of the directory when not given.", "shop"),
     apply=option(bool, "As above, for this project.", example=False),
     heal=option(bool, "As above, for this project.", example=False),

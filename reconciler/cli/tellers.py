@@ -1,0 +1,52 @@
+"""Who a `run` tells what it does: the log, the journal, the metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reconciler.loop.instance import Instance
+from reconciler.service.configuration import Configuration
+from reconciler.service.journal import FILE, Bounds, Journal, Writer
+from reconciler.service.metrics import Metrics
+from reconciler.service.recording import Recorder
+from reconciler.service.recounting import Recounter
+from reconciler.service.redaction import Secrets
+
+
+class Tellers:
+    """The observers of an instance, as the configuration wants them; they follow when it is loaded anew.
+
+    Attributes:
+        journal: what can be asked for history; None when none is written.
+        metrics: what can be scraped.
+    """
+
+    def __init__(
+        self, configuration: Configuration, instance: Instance, log: Any, secrets: Secrets, state: Path | None
+    ) -> None:
+        self._configuration, self._log = configuration, log
+        self.metrics = Metrics(instance.snapshot)
+        self.journal: Journal | None = None
+        self._recorder: Recorder | None = None
+        instance.observers += [Recounter(log), self.metrics]
+        if state is not None and configuration.values["journal.enabled"]:
+            self.journal = Journal(state / FILE)
+            self._recorder = Recorder(Writer(state / FILE, self._bounds, self._complain), secrets, self._complain)
+            self._recorder.start()
+            instance.observers.append(self._recorder)
+
+    def reload(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+
+    def close(self) -> None:
+        """What waits is told, for some seconds at most."""
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def _bounds(self) -> Bounds:
+        values = self._configuration
+        return Bounds(int(values.number("journal.keep")), values.number("journal.keep_days"))
+
+    def _complain(self, text: str) -> None:
+        self._log.warning("service", text=text)
