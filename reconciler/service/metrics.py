@@ -10,7 +10,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -19,6 +26,7 @@ from reconciler.loop.judge import Why
 from reconciler.loop.telling import Condition, PassEnded, PlanMade, ProjectStatus, Snapshot, StateChanged, Told
 from reconciler.model.address import Address
 from reconciler.model.plan import Verb
+from reconciler.model.report import Status
 from reconciler.planning.planner import drift_of
 from reconciler.service.recording import result_of
 from reconciler.standing import WELL
@@ -69,6 +77,7 @@ class Metrics:
     """An observer that counts, and what is scraped. Safe to use from any thread."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        disable_created_metrics()  # a series more for each counter, and of no use
         self._registry = CollectorRegistry()
         self._differing: dict[str, frozenset[Address]] = {}
         self._passes = self._counter("reconciler_passes_total")
@@ -122,7 +131,10 @@ class Metrics:
         self._duration.labels(told.project).observe(told.seconds)
         for trigger in told.triggers:
             self._triggers.labels(told.project, trigger.cause.value).inc()
-        for outcome in report.outcomes if report is not None else ():
+        outcomes = report.outcomes if report is not None else ()
+        done = {outcome.address for outcome in outcomes if outcome.status is Status.DONE}
+        self._differing[told.project] = self._differing.get(told.project, frozenset()) - done
+        for outcome in outcomes:
             if outcome.verb is not Verb.BLOCKED:
                 kind, verb = outcome.address.kind.value, outcome.verb.value
                 self._changes.labels(told.project, kind, verb, outcome.status.value).inc()
