@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     golden.rewrite = config.getoption("--golden")
+    os.environ["STATE_DIRECTORY"] = os.devnull  # nothing that tests do gets into a journal of this machine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,7 +153,12 @@ def _carry_out(
     if planned.changes and not _confirmed(options, planned):
         print("Nothing was changed.", file=sys.stderr)
         return 1
+    began = time.time()
     report, error = _execute(options, made, engine, look_again)
+    if report.outcomes:
+        from reconciler.cli.journals import write_down
+
+        write_down(options.command, made, report, error, began)
     if getattr(options, "wait", False) and report.is_settled and not error:
         error = _await_health(options, planned.project, engine)
     if options.json:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.documents import print_json
+from reconciler.cli.journals import find_journal
 from reconciler.cli.render import PAST, Painter, clean, outcome_line, plan_text
-from reconciler.errors import SpecError, UsageError
-from reconciler.loop.keeping import default_directory
+from reconciler.errors import UsageError
 from reconciler.model.address import parse_address
 from reconciler.model.documents import FORMAT_VERSION
 from reconciler.model.plan import Change, FieldChange, Plan, Reason, Verb
 from reconciler.model.report import Outcome, Status
-from reconciler.service.configuration import configure, default_file
-from reconciler.service.journal import FILE, Journal, is_there
+from reconciler.service.journal import Journal
 
 if TYPE_CHECKING:
     import argparse
 
-#: where systemd keeps the state of the service
-_OF_THE_SERVICE = Path("/var/lib/reconciler")
 _COLOURS = {"done": "32", "failed": "31", "incomplete": "33"}
 
 
 def history(options: argparse.Namespace) -> int:
     """The last passes that did something or failed, or one of them whole."""
-    journal = Journal(_file(options))
+    journal = Journal(find_journal(options.state_dir))
     match options.words:
         case []:
             return _list(journal, options)
@@ -169,36 +164,3 @@ def outcome_of(document: dict[str, Any]) -> Outcome:
         document["message"],
         tuple(document["warnings"]),
     )
-
-
-# --- where it is ---------------------------------------------------------------------------------------------------
-
-
-def _file(options: argparse.Namespace) -> Path:
-    """The journal that was asked for.
-
-    Raises:
-        UsageError: there is none; the message says where one was looked for. JournalError: it is not ours to read.
-    """
-    places = [Path(options.state_dir)] if options.state_dir else state_directories()
-    for place in places:
-        if is_there(place / FILE):
-            return place / FILE
-    looked = ", ".join(str(place) for place in places) or "no place: there is no home directory"
-    raise UsageError(
-        f"there is no journal yet; looked in {looked}\n    hint: `reconciler run` writes one; --state-dir says where"
-    )
-
-
-def state_directories() -> list[Path]:
-    """Where a `run` of this machine, or of this user, may keep its state; the likeliest first."""
-    if given := os.environ.get("STATE_DIRECTORY"):
-        return [Path(given.partition(":")[0])]
-    try:
-        configured = configure(default_file(), None, os.environ).text("state_directory")
-    except SpecError:  # it is of `validate` to say so
-        configured = os.environ.get("RECONCILER_STATE_DIRECTORY", "")
-    if configured:
-        return [Path(configured)]
-    own = [item for item in [default_directory(os.environ)] if item is not None]
-    return [_OF_THE_SERVICE, *own] if os.geteuid() == 0 else [*own, _OF_THE_SERVICE]

@@ -77,7 +77,8 @@ class Metrics:
     """An observer that counts, and what is scraped. Safe to use from any thread."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        disable_created_metrics()  # a series more for each counter, and of no use
+        # A series more for each counter, and of no use. The library has types, but not of this function.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._differing: dict[str, frozenset[Address]] = {}
         self._passes = self._counter("reconciler_passes_total")

@@ -234,6 +234,30 @@ def test_once(project: Project, serves: Callable[[str], str]) -> None:
         assert service.process.wait(30) == 1
 
 
+def test_the_journal_of_a_service_and_of_what_is_done_by_hand(project: Project) -> None:
+    state = {"STATE_DIRECTORY": str(project.root / "state")}
+    project.write("web.toml", WEB)
+    project.run("apply", env=state)
+    refused = project.run("history", path=None, check=False, env=state)
+    assert refused.code == 1
+    assert "there is no journal yet" in refused.stderr
+    project.write("web.toml", WEB.replace("busybox:latest", "busybox:missing"))
+    with running(project, "specs", "--once") as service:
+        assert service.process.wait(60) == 1
+    project.write("web.toml", f"{WEB}labels = {{ by = 'hand' }}\n")
+    project.run("apply", env=state)
+    project.run("destroy", "--yes", env=state)
+    entries = project.run("history", "--json", path=None, env=state).json()["entries"]
+    assert [(item["by"], item["result"]) for item in entries] == [
+        ("destroy", "done"),
+        ("apply", "done"),
+        ("run", "failed"),
+    ]
+    shown = project.run("history", "show", str(entries[-1]["id"]), path=None, env=state).stdout
+    assert 'image  "busybox:latest" → "busybox:missing"' in shown
+    assert "busybox:missing: failed" in shown
+
+
 def test_two_of_one_state_directory(project: Project) -> None:
     project.write("web.toml", WEB)
     with running(project, "specs") as service:
