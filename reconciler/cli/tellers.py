@@ -1,7 +1,8 @@
-"""Who a `run` tells what it does: the log, the journal, the metrics."""
+"""Who a `run` tells what it does: the log, the journal, the metrics, people."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from reconciler.loop.instance import Instance
 from reconciler.service.configuration import Configuration
 from reconciler.service.journal import FILE, Bounds, Journal, Writer
 from reconciler.service.metrics import Metrics
+from reconciler.service.notifications.outbox import Outbox
 from reconciler.service.recording import Recorder
 from reconciler.service.recounting import Recounter
 from reconciler.service.redaction import Secrets
@@ -29,7 +31,9 @@ class Tellers:
         self.metrics = Metrics(instance.snapshot)
         self.journal: Journal | None = None
         self._recorder: Recorder | None = None
-        instance.observers += [Recounter(log), self.metrics]
+        repositories = _repositories(configuration)
+        self._outbox = Outbox(configuration.targets, repositories, os.environ, secrets, self._complain)
+        instance.observers += [Recounter(log), self.metrics, self._outbox]
         if state is not None and configuration.values["journal.enabled"]:
             self.journal = Journal(state / FILE)
             self._recorder = Recorder(Writer(state / FILE, self._bounds, self._complain), secrets, self._complain)
@@ -38,9 +42,11 @@ class Tellers:
 
     def reload(self, configuration: Configuration) -> None:
         self._configuration = configuration
+        self._outbox.reload(configuration.targets, _repositories(configuration))
 
     def close(self) -> None:
         """What waits is told, for some seconds at most."""
+        self._outbox.close()
         if self._recorder is not None:
             self._recorder.close()
 
@@ -50,3 +56,7 @@ class Tellers:
 
     def _complain(self, text: str) -> None:
         self._log.warning("service", text=text)
+
+
+def _repositories(configuration: Configuration) -> dict[str, str]:
+    return {item.name: item.source.git.url for item in configuration.projects if item.source.git is not None}

@@ -18,6 +18,7 @@ from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
 from reconciler.loop.sources import default_name
 from reconciler.model.scalars import declare_duration
+from reconciler.service.notifications.targets import Target, read_target
 from reconciler.service.settings import SETTINGS, Setting, model_of_settings
 from reconciler.source.document import Configured, read_source
 from reconciler.spec.keys import Keys
@@ -51,6 +52,7 @@ class Configuration(NamedTuple):
     file: str
     projects: tuple[ProjectEntry, ...]
     values: Mapping[str, Any]
+    targets: tuple[Target, ...] = ()
 
     @property
     def timing(self) -> Timing:
@@ -82,9 +84,10 @@ def configure(file: str | None, path: str | None, environment: Mapping[str, str]
     else:
         directory = str(Path(file).absolute().parent) if file is not None else str(Path.cwd())
         projects = _projects(document, directory, values, environment, problems)
+    targets = _targets(document, file, {item.name for item in projects}, problems)
     if problems:
         raise SpecError(problems.found)
-    return Configuration(file or "", tuple(projects), values)
+    return Configuration(file or "", tuple(projects), values, tuple(targets))
 
 
 def _read(file: str, problems: Problems) -> dict[str, Any]:
@@ -255,6 +258,27 @@ def _origin(
     for mistake in mistakes:
         problems.at((*place, "source", *mistake.option.split(".")), mistake.message, mistake.hint)
     return (None, Configured()) if mistakes else (configured.directory, configured)
+
+
+def _targets(document: Mapping[str, Any], file: str | None, projects: set[str], problems: Problems) -> list[Target]:
+    """Who is told, of [[notify]]."""
+    entries = document.get("notify", [])
+    found: list[Target] = []
+    for position, entry in enumerate(entries if isinstance(entries, list) else ()):
+        place: Keys = ("notify", position)
+        if not isinstance(entry, dict) or problems.is_broken(place):
+            continue
+        name = f"notify[{position}]"
+        target, mistakes = read_target(entry, Path(file or ".").absolute().parent, name)
+        for mistake in mistakes:
+            problems.at((*place, mistake.option), mistake.message, mistake.hint)
+        if target is None:
+            continue
+        found.append(target)
+        if unknown := sorted(target.projects - projects):
+            message = f"{unknown[0]!r} is no project of this configuration"
+            problems.at((*place, "projects"), message, f"there are {', '.join(sorted(projects))}" if projects else "")
+    return found
 
 
 def _under(root: Path, policy: Policy, problems: Problems) -> list[ProjectEntry]:

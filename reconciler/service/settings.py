@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
 from reconciler.service.journal import Bounds
+from reconciler.service.notifications.targets import NOTIFY
 from reconciler.source.document import SOURCE
 from reconciler.spec.keys import Keys
 from reconciler.spec.toml_types import Table, list_of, option, table
@@ -78,4 +79,5 @@ def model_of_settings() -> type[Table]:
 
     tables = {name: option(table(name.title(), **fields(name)), f"Settings of {name}.", {}) for name in TABLES}
     projects = option(list_of(PROJECT), "The projects to keep.", [{"path": "/srv/shop"}])
-    return table("Configuration", **fields(""), **tables, project=projects)
+    notify = option(list_of(NOTIFY), "Who is told of transitions.", [{"url": "credential:chat"}])
+    return table("Configuration", **fields(""), **tables, project=projects, notify=notify)

@@ -74,6 +74,9 @@ MISTAKES = {
     "types": 'apply = "yes"\nparallel = "4"\n[timing]\nresync = 30\n[[project]]\npath = 3\n',
     "values": '[timing]\nresync = "soon"\nfiles = "-1s"\nretry = "1ms"\n[flapping]\nlimit = 0\n[log]\nformat = "xml"\n[[project]]\npath = "x"\n',
     "projects": '[[project]]\nname = "a b"\npath = "x"\n[[project]]\nname = "x"\n[[project]]\npath = "a/x"\n[[project]]\npath = "b/x"\n',
+    "notify": '[[project]]\npath = "x"\n[[notify]]\n[[notify]]\nurl = "json://h"\nwebhook = "https://h"\n[[notify]]\nwebhook = "ftp://h"\n'
+    '[[notify]]\nurl = "json://h"\nsecret_file = "k"\non = ["faild"]\nprojects = ["y"]\n[[notify]]\ncommit_status = "gitbucket"\n'
+    '[[notify]]\ncommit_status = "github"\napi = "http://git.example.com"\n[[notify]]\nurl = "json://h"\nprojects = ["y"]\n',
     "elsewhere": '[container.web]\nimage = "busybox"\n[[projects]]\npath = "x"\n',
     "table instead of list": '[project]\npath = "x"\n',
     "not TOML": "apply = yes\n",
