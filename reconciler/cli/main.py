@@ -146,6 +146,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from reconciler.cli import looking
 
         return {"status": looking.status, "logs": looking.logs, "restart": looking.restart}[name]
+    if name == "doctor":
+        from reconciler.cli.doctor.command import doctor
+
+        return doctor
     if name == "history":
         from reconciler.cli.history import history
 

@@ -127,6 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(command)
     _add_run(add("run", "keep it so: apply whatever changes, heal what drifts, until a signal ends it", path=""))
     _add_history(add("history", "what was done, when and why, the newest first", path=""))
+    _add_doctor(add("doctor", "what must be right for all this to work, and what to do about it", path=""))
     command = add("destroy", "remove what the project owns")
     _add_json(command)
     _add_yes(command)
@@ -171,6 +172,13 @@ def _add_history(command: argparse.ArgumentParser) -> None:
     command.add_argument("--project", default="", metavar="NAME", help="only of this project")
     command.add_argument("--limit", type=int, default=20, metavar="NUMBER", help="how many (default: 20)")
     command.add_argument("--state-dir", metavar="DIRECTORY", help="the state directory of the service")
+
+
+def _add_doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("path", nargs="?", metavar="PATH", help=_PATH)
+    _add_json(command)
+    command.add_argument("--config", metavar="FILE", help="the configuration of `run`; PATH replaces its projects")
+    command.add_argument("--state-dir", metavar="DIRECTORY", help="the state directory of `run`")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
