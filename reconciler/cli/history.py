@@ -52,7 +52,7 @@ def _list(journal: Journal, options: argparse.Namespace) -> int:
         for item in entries
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    painter = Painter()
+    painter = Painter(sys.stdout)
     for number, row in enumerate(rows):
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
         if number:
@@ -98,7 +98,7 @@ def _show(journal: Journal, number: int, options: argparse.Namespace) -> int:
     if options.json:
         print_json({"format_version": FORMAT_VERSION, **entry})
         return 0
-    painter = Painter()
+    painter = Painter(sys.stdout)
     causes = dict.fromkeys(
         f"{item['cause']} ({item['text']})" if item["text"] else item["cause"] for item in entry["triggers"]
     )

@@ -29,7 +29,7 @@ _COLOURS = {Level.OK: "32", Level.WARN: "33", Level.FAIL: "31"}
 def doctor(options: argparse.Namespace) -> int:
     """Examine everything; 1 if anything is wrong that will not do."""
     findings = []
-    painter = Painter()
+    painter = Painter(sys.stdout)
     for finding in _examine(options):
         findings.append(finding)
         if not options.json:
@@ -75,7 +75,7 @@ def _configuration(options: argparse.Namespace) -> tuple[Configuration | None, F
         found = configure(file, path, os.environ)
     except SpecError as error:
         first = error.problems[0]._replace(hint="")
-        more = f" and {len(error.problems) - 1} more" if len(error.problems) > 1 else ""
+        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         advice = f"reconciler validate --config {file}" if file else error.problems[0].hint
         return None, fail("configuration", f"{first}{more}", advice)
     if file is None:

@@ -72,7 +72,7 @@ def specs(configuration: Configuration, environment: Mapping[str, str]) -> Itera
             desired = load(project.path, environment)
         except SpecError as error:
             first = error.problems[0]._replace(hint="")
-            more = f" and {len(error.problems) - 1} more problems" if len(error.problems) > 1 else ""
+            more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
             yield fail("spec", f"{first}{more}", f"reconciler validate {project.path}")
         except ReconcilerError as error:
             yield failed("spec", error)
