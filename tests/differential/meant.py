@@ -118,6 +118,12 @@ MEANT: tuple[Meant, ...] = (
         "processors in a row are written as a range, which is the same to the engine",
     ),
     Meant(
+        "order of capabilities",
+        "containers.*.HostConfig.DeviceRequests",
+        r'^[-+] \{"Capabilities": \[\["compute", ("graphics", "utility", "video"|"video", "graphics", "utility")\]\], "Count": 1, "Driver": "nvidia"\}$',
+        "the capabilities of a request are a set, and written in alphabetical order",
+    ),
+    Meant(
         "not on this host",
         "containers.*",
         rf"{DISCARDED}$",
