@@ -1,5 +1,6 @@
 """`reconciler run` on a real engine, with its spec in repositories that are pushed to."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,3 +141,19 @@ def test_a_checkout_that_something_else_pulls(project: Project, origin: Origin, 
         service.until(shows("3"))
         assert "invalid" not in service.events()
         assert service.end() == 0
+
+
+def test_the_example(project: Project, origin: Origin, docker_api: docker.APIClient, tmp_path: Path) -> None:
+    """examples/gitops as it stands, but for the address of the repository."""
+    example = Path(__file__).parents[2] / "examples" / "gitops"
+    shutil.copytree(example, origin.place / "gitops")
+    spec = (example / "web.toml").read_text().replace('name = "gitops"', f'name = "{project.name}"')
+    origin.commit({"gitops/web.toml": spec})
+    text = (example / "host" / "config.toml").read_text()
+    (tmp_path / "config.toml").write_text(text.replace("https://example.com/team/hosts.git", origin.url))
+    port = "18973"
+    with running(project, "--config", str(tmp_path / "config.toml"), "--once", PORT=port) as service:
+        assert service.process.wait(60) == 0, service.log.read_text()
+    name = f"{project.name}-web-1"
+    page = docker_api.exec_create(name, ["wget", "-qO-", "http://127.0.0.1/"])
+    assert docker_api.exec_start(page).decode() == (example / "www" / "index.html").read_text()
