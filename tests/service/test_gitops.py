@@ -157,3 +157,14 @@ def test_the_example(project: Project, origin: Origin, docker_api: docker.APICli
     name = f"{project.name}-web-1"
     page = docker_api.exec_create(name, ["wget", "-qO-", "http://127.0.0.1/"])
     assert docker_api.exec_start(page).decode() == (example / "www" / "index.html").read_text()
+
+
+def test_once_fetches_first(project: Project, origin: Origin, shows: Shows) -> None:
+    """`--once` is for what the repository holds now, not for what was fetched the last time."""
+    configured = configure(project, f'git = "{origin.url}"')
+    for version, text in (("1", ""), ("2", ""), ("2", "broken")):
+        files = web(project, version)
+        origin.commit({name: f"{text}{spec}" for name, spec in files.items()})
+        with running(project, *configured, "--once") as service:
+            assert service.process.wait(30) == (1 if text else 0), service.log.read_text()
+        assert shows(version)()

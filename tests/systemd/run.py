@@ -212,6 +212,35 @@ def engine_stopped_and_started(box: Box) -> None:
     box.say(f"engine started: settled after {took:.1f} s, the same process")
 
 
+def engine_killed_in_the_middle(box: Box) -> None:
+    box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "slow"))
+    box.until("the slow one", lambda: box.version() == "slow" and box.is_settled())
+    pid = box.show("MainPID")
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4b"))
+    box.until(
+        "it stops the old one",
+        lambda: "stop container" in box.sh("journalctl -u reconciler --since=-4s -o cat --no-pager"),
+    )
+    box.sh(
+        "systemctl mask --runtime docker.service docker.socket; systemctl kill -s KILL docker; systemctl stop docker.socket docker.service"
+    )
+    box.until("away", lambda: "waiting for the engine" in box.show("StatusText"))
+    said = box.sh("journalctl -u reconciler --since=-20s RECONCILER_EVENT='engine away' -o cat --no-pager").splitlines()
+    must(1 <= len(said) <= 2, f"said once for the engine and once for the project: {said}")
+    time.sleep(3)
+    box.sh(
+        "systemctl unmask --runtime docker.service docker.socket; systemctl reset-failed docker; systemctl start docker"
+    )
+    took = box.until("settled", lambda: box.version() == "4b" and box.is_settled(), 90)
+    must(
+        box.show("MainPID") == pid and box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1",
+        "the same process, nothing left over",
+    )
+    box.say(
+        f"engine killed in the middle of a roll-out: said {len(said)} times, settled {took:.1f} s after its start, nothing left over"
+    )
+
+
 def a_signed_repository_and_a_credential(box: Box) -> None:
     """git, ssh-keygen and credentials within the confinement."""
     box.sh("rm -rf /srv/hosts /root/key* && ssh-keygen -q -t ed25519 -N '' -f /root/key && mkdir -p /srv/hosts && cd /srv/hosts && git init -q -b main"
@@ -296,6 +325,7 @@ STEPS = (
     stopped_in_the_middle,
     killed_and_frozen,
     engine_stopped_and_started,
+    engine_killed_in_the_middle,
     a_signed_repository_and_a_credential,
     boot_order,
     one_shot,
