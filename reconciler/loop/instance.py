@@ -26,6 +26,7 @@ from reconciler.loop.telling import (
     EngineStatus,
     Observer,
     PassEnded,
+    PlanMade,
     Snapshot,
     SourceChanged,
     SourceStatus,
@@ -258,6 +259,7 @@ class Instance:
         self.tell(told)
         if isinstance(told, PassEnded) and project is not None:
             self._watcher.watch(name, project.watched())
+        if isinstance(told, PlanMade | PassEnded) and project is not None:
             self._tell_source(project)
 
     def _tell_source(self, project: Project) -> None:

@@ -134,8 +134,7 @@ class Git:
         record, current = self._source.record, self._source.current()
         attempted, applied = record.attempted, record.applied
         self._refusal = attempted.refusal if attempted is not None else None
-        self._taken = current
-        self._invalid: tuple[Revision, SpecError] | None = None
+        self._problem: SpecError | None = None
         self._status = SourceStatus(
             " ".join(part for part in (settings.url, settings.ref, settings.path) if part),
             attempted=(attempted.revision if attempted is not None else None) or current,
@@ -168,7 +167,6 @@ class Git:
             self._refusal = fetched.refusal
             self._status = self._status._replace(
                 attempted=fetched.attempted or self._status.attempted,
-                accepted=fetched.accepted,
                 checked=time.time(),
                 notes=fetched.notes or self._status.notes,
             )
@@ -185,9 +183,8 @@ class Git:
         except SpecError as error:
             problem, revision = error, self._source.current()
         with self._turn:
-            self._taken = revision
-            newest = self._status.accepted
-            self._invalid = (newest, problem) if newest is not None and problem is not None else None
+            self._problem = problem
+            self._status = self._status._replace(accepted=revision)
         if revision is not None:
             return Taken(revision, problem)
         if problem is not None:
@@ -197,7 +194,7 @@ class Git:
         raise NothingYetError(f"nothing was fetched yet{f': {refusal}' if refusal else ''}", passes=passes)
 
     def settled(self, oldest_start: float | None) -> None:
-        revision = self._taken
+        revision = self._status.accepted
         if revision is not None and revision != self._status.applied:
             self._source.applied(revision)
             with self._turn:
@@ -207,14 +204,12 @@ class Git:
     def status(self) -> SourceStatus:
         with self._turn:
             status, refusal = self._status, self._refusal
-            if refusal is None and self._invalid is not None:
-                revision, problem = self._invalid
-                refused = f"the spec of commit {revision.short} is invalid: {problem}"
-                return status._replace(accepted=self._taken, reason=INVALID, refusal=refused)
-            if refusal is None:
-                return status
-            accepted = self._taken if self._invalid is not None else status.accepted
-            return status._replace(accepted=accepted, reason=refusal.reason.value, refusal=str(refusal))
+        if refusal is not None:
+            return status._replace(reason=refusal.reason.value, refusal=str(refusal))
+        if self._problem is not None:
+            short = status.attempted.short if status.attempted is not None else ""
+            return status._replace(reason=INVALID, refusal=f"the spec of commit {short} is invalid: {self._problem}")
+        return status
 
 
 def default_name(settings: GitSettings) -> str:

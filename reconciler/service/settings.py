@@ -48,7 +48,7 @@ SETTINGS = (
     Setting("", "heal", bool, default=_P.heal, summary="Whether drift is put back to what was applied last, or only reported.", example=False),
     Setting("", "parallel", int, 8, "How many passes, of different projects, run at once.", 4, least=1),
     Setting("", "stop_timeout", str, 60.0, "How long a pass that is under way may take to end when the service stops.", "90s", is_duration=True),
-    Setting("log", "format", str, "", "Log lines as text or as JSON; else text on a terminal, JSON elsewhere.", "json", choices=("text", "json")),
+    Setting("log", "format", str, "", "Log lines as text, as JSON or as fields of systemd's journal; else text on a terminal, fields where stderr is the journal, JSON elsewhere.", "json", choices=("text", "json", "journal")),
     Setting("timing", "files", str, _T.files, "How long files must be quiet before a pass begins.", "1s", is_duration=True),
     Setting("timing", "events", str, _T.events, "How long the engine's events must be quiet before a pass begins.", "100ms", is_duration=True),
     Setting("timing", "max_delay", str, _T.max_delay, "How long a pass is put off at most, however busy it is.", "5s", is_duration=True),

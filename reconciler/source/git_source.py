@@ -74,9 +74,11 @@ class GitSource:
         commit = self._linked()
         if not commit:
             return None
-        accepted = self.record.accepted
-        known = accepted.revision if accepted else None
-        return known if known and known.commit == commit else Revision(commit, self._settings.ref)
+        record = self.record
+        for moment in (record.taken, record.accepted):
+            if moment and moment.revision and moment.revision.commit == commit:
+                return moment.revision
+        return Revision(commit, self._settings.ref)
 
     def fetch(self) -> Fetched:
         attempted, notes = list[Revision](), list[str]()
@@ -130,6 +132,7 @@ class GitSource:
                 partly.unlink(missing_ok=True)
                 partly.symlink_to(Path("checkouts", accepted.commit))
                 partly.replace(self._link)
+                self._note(taken=Moment(accepted, self._clock()))
         return self.current()
 
     def applied(self, revision: Revision) -> None:
