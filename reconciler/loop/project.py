@@ -130,8 +130,10 @@ class Project:
         self.last_pass = at
         if result.condition is Condition.SETTLED:
             self.last_good = at
-        before, self.condition, self.text = self.condition, result.condition, result.text
-        if before is not self.condition:
+        before, self.condition = self.condition, result.condition
+        other_mistake = self.condition is Condition.INVALID and self.text != result.text
+        self.text = result.text
+        if before is not self.condition or other_mistake:
             self._around.tell(StateChanged(self.name, before, self.condition, self.text, at))
 
     # --- how it is ---------------------------------------------------------------------------------------------

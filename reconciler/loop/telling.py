@@ -107,7 +107,7 @@ class PassEnded(NamedTuple):
 
 
 class StateChanged(NamedTuple):
-    """A project's condition, or (with `project` "") the engine's, is another one."""
+    """A project's condition, or (with `project` "") the engine's, is another one; or a spec is invalid for another reason."""
 
     project: str
     before: Condition

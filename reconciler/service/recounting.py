@@ -26,12 +26,12 @@ class Recounter:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._held: dict[tuple[str, Address], str] = {}
-        self._invalid: dict[str, str] = {}
+        self._passes: dict[str, str] = {}
 
     def __call__(self, told: Told) -> None:
         match told:
             case PassStarted():
-                pass
+                self._passes[told.project] = told.pass_id
             case PlanMade():
                 self._plan(told)
             case ActionHappened():
@@ -110,7 +110,8 @@ class Recounter:
 
     def _change(self, told: StateChanged) -> None:
         say = self._log.warning if told.after in _GRAVE else self._log.info
-        about = {"project": told.project} if told.project else {}
+        # What a project has come to is what its last pass has made of it.
+        about = {"project": told.project, "pass_id": self._passes.get(told.project, "")} if told.project else {}
         what = told.after.value if told.project else "engine away" if told.after is Condition.AWAY else "engine there"
         extra = {"text": told.text} if told.text else {}
         say(what, **about, before=told.before.value, **extra)

@@ -10,7 +10,12 @@ from typing import Any
 from reconciler.model.desired import DesiredState
 from reconciler.planning.world import is_sensitive
 
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+#: what a login looks like in any text: in a URL, behind a user or alone, and in a header
+_LOGINS = (
+    (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1(secret)@"),
+    (re.compile(r"(https?://)[^/\s:@]+@"), r"\1(secret)@"),
+    (re.compile(r"((?:bearer|basic) +)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1(secret)"),
+)
 #: shorter values are words that stand in any text
 _SHORTEST_SECRET = 6
 _HIDDEN = "(secret)"
@@ -20,7 +25,8 @@ class Secrets:
     """Values that must not be written anywhere. Safe to use from any thread."""
 
     def __init__(self) -> None:
-        self._values: frozenset[str] = frozenset()
+        #: the longest first: one may be part of another
+        self._values: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def learn(self, desired: DesiredState) -> None:
@@ -44,12 +50,14 @@ class Secrets:
 
     def add(self, values: Iterable[str]) -> None:
         with self._lock:
-            self._values |= frozenset(values)
+            self._values = tuple(sorted({*self._values, *filter(None, values)}, key=len, reverse=True))
 
     def hide(self, text: str) -> str:
         for value in self._values:
             text = text.replace(value, _HIDDEN)
-        return _CREDENTIALS.sub(rf"\1{_HIDDEN}@", text)
+        for pattern, instead in _LOGINS:
+            text = pattern.sub(instead, text)
+        return text
 
     def guard(self, value: object) -> object:
         """A value that can be written: without secrets, each text on one line. What came from an engine may hold anything."""

@@ -61,6 +61,25 @@ def test_secrets_are_not_written(form: str, tmp_path: Path) -> None:
     assert "plainly" in stream.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "https://me:canary@host/x and https://canary@host/y",
+            "https://me:(secret)@host/x and https://(secret)@host/y",
+        ),
+        ("ssh://git@host/x git@host:x", "ssh://git@host/x git@host:x"),
+        ("Authorization: Bearer canary.canary, Basic Y2FuYXJ5Og==", "Authorization: Bearer (secret), Basic (secret)"),
+        ("a basic error, a bearer of news", "a basic error, a bearer of news"),
+        ("canary-long and canary-short, canary-longer", "(secret) and canary-short, (secret)"),
+    ],
+)
+def test_logins_are_known_by_their_form_and_of_two_secrets_the_longer_is_hidden_first(text: str, shown: str) -> None:
+    secrets = Secrets()
+    secrets.add({"canary-long", "canary-longer", ""})
+    assert secrets.hide(text) == shown
+
+
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -83,6 +102,7 @@ def test_transitions_and_actions_are_logged_and_quiet_passes_are_not() -> None:
         recount(PassStarted("shop", "p1", (), 0.0))
         recount(PlanMade("shop", "p1", "r1", PLAN, held))
         recount(PassEnded("shop", "p1", (), "r1", PLAN, None, held, "", 0.1, 0.0))
+    recount(PassStarted("shop", "p2", (), 0.0))
     recount(ActionHappened("shop", "p2", Happening(WEB, Verb.CREATE, "start")))
     recount(ActionHappened("shop", "p2", Happening(WEB, Verb.CREATE, "action", "create container web")))
     recount(ActionHappened("shop", "p2", Happening(WEB, Verb.CREATE, "line", "pulling")))
@@ -92,7 +112,7 @@ def test_transitions_and_actions_are_logged_and_quiet_passes_are_not() -> None:
     recount(StateChanged("", Condition.SETTLED, Condition.AWAY, "gone", 0.0))
     written = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in written] == ["held back", "action", "failed", "pass", "failing", "engine away"]
-    assert [line.get("pass_id") for line in written] == ["p1", "p2", "p2", "p2", None, None]
+    assert [line.get("pass_id") for line in written] == ["p1", "p2", "p2", "p2", "p2", None]
     assert all(line["timestamp"] and line["level"] for line in written)
 
 
