@@ -92,11 +92,14 @@ def test_an_invalid_spec_is_told_once_and_another_mistake_again(simulation: Simu
     simulation.advance(10)
     simulation.edit("[container.web]\nimages = 1\n")
     simulation.advance(3600)
+    simulation.edit("[container.web]\nimagine = 1\n")
+    simulation.advance(3600)
     simulation.edit(WEB)
     simulation.advance(10)
-    invalid, recovered = [item for item in notices(simulation) if item.event is not Event.CHANGED]
-    assert (invalid.event, recovered.event) == (Event.INVALID, Event.RECOVERED)
-    assert "spec.toml:" in invalid.text
+    found = [item for item in notices(simulation) if item.event is not Event.CHANGED]
+    assert events(found) == [Event.INVALID, Event.INVALID, Event.RECOVERED]
+    assert "images" in found[0].text
+    assert "imagine" in found[1].text
 
 
 def test_a_source_that_is_refused() -> None:
