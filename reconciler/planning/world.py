@@ -101,9 +101,11 @@ class World:
         return self.images.get(normal_reference(reference)) or self.images.get(reference)
 
     def network(self, name: str) -> ObservedNetwork | None:
-        """The network of this name; of twins (old engines allow them) ours first."""
+        """The network of this name; of twins (old engines allow them) ours first, and one that is in use."""
         twins = self.networks.get(name, [])
-        return min(twins, key=lambda item: (not self.is_ours(Kind.NETWORK, item), item.id), default=None)
+        return min(
+            twins, key=lambda item: (not self.is_ours(Kind.NETWORK, item), not item.members, item.id), default=None
+        )
 
     def former_networks(self, resource: NetworkResource) -> list[Object]:
         """Networks that were made for a resource under a name it no longer has, or twice."""
