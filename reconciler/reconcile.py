@@ -20,6 +20,7 @@ from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
 from reconciler.planning.planner import Locate, plan, plan_destroy
+from reconciler.planning.resuming import left_unclear, put_together
 from reconciler.planning.world import EVERYTHING, Request
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def act(
 ) -> Report:
     """Execute a plan, then look again: what is still to do did not stick.
 
-    An engine that has died meanwhile does not take with it what is known of the changes before.
+    What a call without an answer left unclear is gone on with once, after the look. An engine that has died meanwhile
+    does not take with it what is known of the changes before.
     """
     if planned.is_settled:
         return Report((), planned)
@@ -86,7 +88,14 @@ def act(
 
     outcomes = execute(planned, engine, notify or ignore, cancelled, clock)
     try:
-        return Report(outcomes, look_again().plan)
+        remaining = look_again().plan
+        is_unclear = any(outcome.is_unclear for outcome in outcomes)
+        if is_unclear and not (cancelled is not None and cancelled.is_set()):
+            resumed = left_unclear(planned, outcomes, remaining)
+            later = execute(resumed, engine, notify or ignore, cancelled, clock)
+            outcomes = put_together(planned, outcomes, remaining, resumed, later)
+            remaining = look_again().plan if resumed.changes else remaining
+        return Report(outcomes, remaining)
     except EngineError as error:
         return Report(outcomes, None, f"what the engine holds now is not known: {error}")
 

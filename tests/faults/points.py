@@ -168,11 +168,10 @@ class Player:
         if scenario.fails:
             text += self._run(*scenario.command)[1]
             self._write(scenario.before(self._turn))
-        for passes in range(1, _PASSES + 1):
+        code, passes = 1, 0
+        while code and passes < _PASSES:
             code, told = self._run(*scenario.command)
-            text += told
-            if code == 0:
-                break
+            passes, text = passes + 1, text + told
         if scenario.command[0] == "apply":
             code, told = self._run("plan", "--detailed-exitcode")
             text += told

@@ -30,8 +30,10 @@ def write_points(points: list[dict[str, Any]], scenarios: list[str]) -> None:
             cells.append(str(len(here)) if good == len(here) else f"**{good} of {len(here)}**")
         lines.append(f"| {scenario} | {' | '.join(cells)} |")
     passes = [point["passes"] for point in points]
-    lines += ["", f"The next `apply` settled {passes.count(1)} of them, the second after it {passes.count(2)}, "
-              f"a later one {sum(1 for number in passes if number > 2)}.", ""]  # fmt: skip
+    later = sum(1 for number in passes if number > 2)
+    lines.append("")
+    lines.append(f"One more `apply` settled {passes.count(1)} of them, two {passes.count(2)}, more than two {later}.")
+    lines.append("")
     lines += [f"- `{fault}`: {meaning}" for fault, meaning in MEANINGS.items()]
     replace_section("points", lines)
 
