@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from reconciler.apply.readiness import Clock
 
 
+#: seconds until it is looked at what became of a call without an answer
+_AT_IT_STILL = 1.0
+
+
 class Pass(NamedTuple):
     """What one look came to."""
 
@@ -85,17 +89,21 @@ def act(
     if planned.is_settled:
         return Report((), planned)
     from reconciler.apply.executor import execute, ignore
+    from reconciler.apply.readiness import Clock
 
     outcomes = execute(planned, engine, notify or ignore, cancelled, clock)
     try:
+        if not any(outcome.is_unclear for outcome in outcomes):
+            return Report(outcomes, look_again().plan)
+        # The engine may still be at it.
+        is_stopped = (clock or Clock()).pause(_AT_IT_STILL, cancelled or Event())
         remaining = look_again().plan
-        is_unclear = any(outcome.is_unclear for outcome in outcomes)
-        if is_unclear and not (cancelled is not None and cancelled.is_set()):
-            resumed = left_unclear(planned, outcomes, remaining)
-            later = execute(resumed, engine, notify or ignore, cancelled, clock)
-            outcomes = put_together(planned, outcomes, remaining, resumed, later)
-            remaining = look_again().plan if resumed.changes else remaining
-        return Report(outcomes, remaining)
+        if is_stopped:
+            return Report(outcomes, remaining)
+        resumed = left_unclear(planned, outcomes, remaining)
+        later = execute(resumed, engine, notify or ignore, cancelled, clock)
+        outcomes = put_together(planned, outcomes, remaining, resumed, later)
+        return Report(outcomes, look_again().plan if resumed.changes else remaining)
     except EngineError as error:
         return Report(outcomes, None, f"what the engine holds now is not known: {error}")
 

@@ -50,7 +50,7 @@ _NEVER_SERVED = ("created", "dead")
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
     """The change of one instance, or None when it is settled."""
-    objects = sort_objects(resource, world.owned_containers(resource.address))
+    objects = sort_objects(world, resource)
     holder = world.containers.get(resource.name)
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
@@ -167,6 +167,7 @@ def _replace(
 ) -> Change:
     resource, fields = blueprint.resource, recovery.comparison.fields
     change = Change(resource.address, verb, weightiest(fields), fields)
+    blueprint = blueprint._replace(adopts=serving.id) if verb is Verb.ADOPT else blueprint
     carried = carried_over(world, resource, serving)
     # What is left over goes first: a predecessor beside the current one has the name that this one will need.
     if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:

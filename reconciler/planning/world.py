@@ -16,12 +16,14 @@ from reconciler.model.observed import (
     ObservedVolume,
     normal_reference,
 )
-from reconciler.model.ownership import Owner, owner_of
+from reconciler.model.ownership import ADOPTED, Owner, owner_of
 from reconciler.model.plan import Change, Verb
 from reconciler.model.values import digest
 
 #: an address, and whether the change removes: an image may be built anew and an old build of it removed
 ChangeKey: TypeAlias = tuple[Address, bool]
+#: what the name of a candidate, and of a predecessor, ends with
+NEXT, PREVIOUS = ".next", ".prev"
 Object: TypeAlias = ObservedContainer | ObservedNetwork | ObservedVolume | ObservedImage
 
 _SENSITIVE = re.compile(r"pass|secret|token|credential|private|api_?key|access_?key|auth|dsn", re.IGNORECASE)
@@ -86,6 +88,7 @@ class World:
                 owner, address = owner_of(kind, item.labels, desired.project)
                 if owner is Owner.OURS and address is not None:
                     self._owned.setdefault(_identity(address), []).append(item)
+        self._taken = self._taken_over()
         for twins in self._owned.values():
             if len(twins) > 1:
                 twins.sort(key=lambda item: (getattr(item, "name", ""), getattr(item, "id", "")))
@@ -95,6 +98,19 @@ class World:
         yield Kind.NETWORK, self.observed.networks
         yield Kind.VOLUME, self.observed.volumes
         yield Kind.IMAGE, self.observed.images
+
+    def _taken_over(self) -> set[str]:
+        """Ids of predecessors without labels: an adoption was cut off between their retirement and their removal."""
+        found = set()
+        for objects in self._owned.values():
+            for item in tuple(objects):
+                taken = self.containers_by_id.get(item.labels.get(ADOPTED, ""))
+                if taken is None or taken.id in found or not taken.name.endswith(PREVIOUS):
+                    continue
+                if owner_of(Kind.CONTAINER, taken.labels, self.desired.project)[0] is Owner.NOBODY:
+                    objects.append(taken)
+                    found.add(taken.id)
+        return found
 
     def image(self, reference: str) -> ObservedImage | None:
         """What a reference names on the engine."""
@@ -114,7 +130,8 @@ class World:
         return [] if resource.external else [item for item in made if item is not serving]
 
     def is_ours(self, kind: Kind, item: Object) -> bool:
-        return owner_of(kind, item.labels, self.desired.project)[0] is Owner.OURS
+        is_taken = isinstance(item, ObservedContainer) and item.id in self._taken
+        return is_taken or owner_of(kind, item.labels, self.desired.project)[0] is Owner.OURS
 
     def owned_containers(self, address: Address) -> list[ObservedContainer]:
         return [item for item in self._owned.get(_identity(address), []) if isinstance(item, ObservedContainer)]

@@ -118,13 +118,14 @@ class Player:
         self.proxy.arm(fault, number)
         code, told = self._run(*scenario.command, is_target=True)
         call = self.proxy.changing[number - 1] if self.proxy.has_failed else ""
-        if not number:
-            self._clean[scenario.name] = len(self.proxy.changing), len(self.proxy.created)
+        calls = len(self.proxy.changing)
         problems = [f"it ended with {code}"] if code not in (0, 1, -signal.SIGKILL) else []
         problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told]
         if not number and code != int(scenario.fails):
             problems.append(f"the clean run ended with {code}")
         passes, more = self._settle(scenario)
+        if not number:
+            self._clean[scenario.name] = calls, len(self.proxy.created)
         problems += ["it does not settle"] if passes > _PASSES else []
         problems += self._broken(scenario, before)
         return Point(scenario.name, fault, number, _plain(call), passes, tuple(problems), told + more)

@@ -116,7 +116,8 @@ def _first(turn: int) -> Files:
 
 
 def _broken(turn: int) -> Files:
-    return _spec(_container("web", turn, image=BROKEN), _STORAGE)
+    proof = 'networks = ["front"]\nrollout = { ready_after = "1s" }'  # enough for it to end
+    return _spec(_container("web", turn, proof, image=BROKEN), _STORAGE)
 
 
 def _with_job(turn: int) -> Files:

@@ -7,10 +7,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from reconciler.engine.interface import Engine
 from reconciler.model.report import Report
 from reconciler.planning.world import Request
-from reconciler.reconcile import act, look_destroy
+from reconciler.reconcile import Pass, act, look_destroy
 from tests.faults.promises import broken, make_strangers, owned, snapshot
 from tests.faults.scenarios import BROKEN, JOB, SCENARIOS, SERVER, Scenario, filled
 from tests.planning.stage import PROJECT, Stage
@@ -46,15 +45,16 @@ class Player:
         self._volumes = set(self.engine.volumes)
         self._write(scenario.after(1))
 
-    def run(self, engine: Engine) -> Report:
-        desired = self.stage.reload()
+    def run(self, engine: FailingEngine) -> Report:
+        """What comes late comes within the second that is waited before it is looked what became of a call."""
+        desired, clock = self.stage.reload(), Hurried(lambda now: engine.arrive())
         if self.scenario.command[0] == "apply":
-            return self.stage.apply(desired, engine=engine)
+            return self.stage.apply(desired, engine=engine, clock=clock)
 
-        def look() -> object:
+        def look() -> Pass:
             return look_destroy(desired, self.engine, Request())
 
-        return act(look().plan, engine, look, clock=Hurried())
+        return act(look().plan, engine, look, clock=clock)
 
     def settle(self) -> list[str]:
         """Run again, until it is settled; which creates that took."""
