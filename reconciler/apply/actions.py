@@ -115,8 +115,8 @@ class Performer:
                 engine.remove_container(self._id(container), volumes=unused)
             case UpdateContainer(container, config):
                 return refuse_dropped(engine.update_container(self._id(container), encode_update(config)), config)
-            case WaitContainer(container, condition, timeout):
-                self._waiting.until(condition, container.name, self._id(container), timeout)
+            case WaitContainer(container):
+                self._waiting.until(action, self._id(container))
             case AwaitReady(container):
                 self._waiting.until_ready(action, self._id(container))
             case Drain(_, seconds):

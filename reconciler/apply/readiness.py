@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.engine.interface import Engine, Json
 from reconciler.errors import EngineError, EngineRefusedError
 from reconciler.model.desired import Condition
-from reconciler.model.plan import AwaitReady
+from reconciler.model.plan import AwaitReady, WaitContainer
 from reconciler.model.structures import decides_within, read_healthcheck
 
 _POLL_SECONDS = 0.2
@@ -47,22 +47,28 @@ class Waiting:
         self._cancelled = cancelled
         self._clock = clock
 
-    def until(self, condition: Condition, name: str, container_id: str, timeout: float) -> None:
+    def until(self, action: WaitContainer, container_id: str) -> None:
         """Until a condition holds.
 
         Raises:
-            EngineRefusedError: it never will, it takes longer than `timeout` (0 waits on), or the run was stopped.
+            EngineRefusedError: it never will, it takes longer than its `timeout` (0 waits on), or the run was stopped.
         """
+        name, condition, timeout = action.container.name, action.condition, action.timeout
         deadline = self._clock.now() + timeout
         while True:
             answer = self._inspect(name, container_id)
             state = answer.get("State") or {}
+            missing: list[str] = []
             try:
                 if _reached(name, condition, state):
-                    return
+                    missing = _unbound(answer) if action.published and state.get("Status") == "running" else []
+                    if not missing:
+                        return
             except _EndedError as error:
                 raise self._with_output(name, container_id, state, error) from None
             if timeout and self._clock.now() >= deadline:
+                if missing:
+                    raise _without_ports(name, missing, timeout)
                 raise EngineRefusedError(f"{name} is not {condition.value} after {timeout:.0f} s{health_log(state)}")
             self._pause(name, _POLL_SECONDS)
 
@@ -162,6 +168,13 @@ def _unbound(answer: Json) -> list[str]:
     return sorted(port for port, places in wanted.items() if places and not bound.get(port))
 
 
+def _without_ports(name: str, missing: list[str], seconds: float) -> EngineRefusedError:
+    return EngineRefusedError(
+        f"{name} still runs without its published ports after {seconds:.0f} s: {', '.join(missing)}",
+        hint=f"something else may have them; `docker restart {name}` binds them when they are free",
+    )
+
+
 def _time_allowed(answer: Json, ready_after: float) -> float:
     if not _has_check(answer):
         return ready_after + _MARGIN
@@ -178,6 +191,8 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
         if status == "exited" and code != 0:
             raise _EndedError(f"{name} ended with exit code {code}")
         return status == "exited"
+    if condition is Condition.STARTED and status == "exited" and code == 0:
+        return True
     if status in ("exited", "dead"):
         raise _EndedError(f"{name} ended with exit code {code}")
     if condition is Condition.STARTED:

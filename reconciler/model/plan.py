@@ -253,11 +253,15 @@ class UpdateContainer(NamedTuple):
 
 
 class WaitContainer(NamedTuple):
-    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes."""
+    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes.
+
+    `published`: its ports have to be bound.
+    """
 
     container: Ref
     condition: Condition
     timeout: float
+    published: bool = False
 
 
 OnContainer: TypeAlias = (

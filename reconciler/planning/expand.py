@@ -33,6 +33,8 @@ from reconciler.model.values import Config
 
 MULTIPLE_ENDPOINTS_SINCE = (1, 44)
 DEFAULT_GRACE_SECONDS = 10
+#: for ports to be bound, once it runs
+_BIND_SECONDS = 10.0
 HELD_UP = ("running", "restarting", "paused")
 
 
@@ -185,6 +187,8 @@ def wait_seconds(config: Config | None, condition: Condition) -> float:
     """How long a condition may take: what the health check needs to fail for good. Work takes as long as it takes: 0."""
     if condition is Condition.COMPLETED:
         return 0.0
+    if condition is Condition.STARTED:
+        return _BIND_SECONDS
     return decides_within(_mapping((config or {}).get("healthcheck")))
 
 

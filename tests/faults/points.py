@@ -161,6 +161,7 @@ class Player:
         pid = self.zygote.begin(["-H", self.proxy.address, verb, str(self.specs), *options], output)
         known.set()
         code = self.zygote.end()
+        self.proxy.wait_until_idle()
         return code, f"$ reconciler {verb} {' '.join(options)}\n{output.read_text(errors='replace')}-> {code}\n"
 
     def _settle(self, scenario: Scenario) -> tuple[int, str]:

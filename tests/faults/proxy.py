@@ -51,7 +51,8 @@ class FaultProxy(Proxy):
         self.kill: Callable[[], None] = lambda: None
         self.slowness = 0.0
         self._fail_at, self._fault = 0, Fault.DELAY
-        self._counting = threading.Lock()
+        self._counting = threading.Condition()
+        self._under_way = 0
         super().__init__(directory, target)
 
     @property
@@ -74,12 +75,27 @@ class FaultProxy(Proxy):
                     far.sendall(request.raw)
                     super().join(near, far)
                     return
-                if not self._answer(request, near, far, answered):
+                if not self._counted(request, near, far, answered):
                     break
         for end in (near, far):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             self.drop(end)
+
+    def wait_until_idle(self) -> None:
+        """Until the engine has done all that it was asked to change, also by a client that is no more."""
+        with self._counting:
+            assert self._counting.wait_for(lambda: not self._under_way, timeout=60), "the engine does not answer"
+
+    def _counted(self, request: Request, near: socket.socket, far: socket.socket, answered: BinaryIO) -> bool:
+        with self._counting:
+            self._under_way += request.changes
+        try:
+            return self._answer(request, near, far, answered)
+        finally:
+            with self._counting:
+                self._under_way -= request.changes
+                self._counting.notify_all()
 
     def _answer(self, request: Request, near: socket.socket, far: socket.socket, answered: BinaryIO) -> bool:
         """Whether the connection goes on."""
