@@ -42,6 +42,7 @@ from reconciler.model.plan import (
     UpdateContainer,
     WaitContainer,
 )
+from reconciler.model.redaction import secret_lines
 from reconciler.model.structures import endpoint_body
 
 
@@ -98,6 +99,7 @@ class Performer:
             case CreateContainer(name):
                 return self._create(action, name)
             case DeliverFiles(container, files):
+                self._waiting.keep_secret(secret_lines(file.content for file in files))
                 deliver(engine, self._id(container), files)
             case RestartContainer(container, timeout):
                 engine.restart_container(self._id(container), timeout)

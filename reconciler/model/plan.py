@@ -253,10 +253,7 @@ class UpdateContainer(NamedTuple):
 
 
 class WaitContainer(NamedTuple):
-    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes.
-
-    `published`: its ports have to be bound.
-    """
+    """Wait for a condition, and for the ports if `published`; `timeout` in seconds, 0 for as long as it takes."""
 
     container: Ref
     condition: Condition

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -25,9 +24,6 @@ ChangeKey: TypeAlias = tuple[Address, bool]
 #: what the name of a candidate, and of a predecessor, ends with
 NEXT, PREVIOUS = ".next", ".prev"
 Object: TypeAlias = ObservedContainer | ObservedNetwork | ObservedVolume | ObservedImage
-
-_SENSITIVE = re.compile(r"pass|secret|token|credential|private|api_?key|access_?key|auth|dsn", re.IGNORECASE)
-_SENSITIVE_VALUE = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 
 
 class Request(NamedTuple):
@@ -158,12 +154,6 @@ def _identity(address: Address) -> tuple[Kind, str, int]:
 def _plain(address: Address) -> Address:
     """`container.web` for instance 1 of what is no longer declared."""
     return Address(address.kind, address.name, 0 if address.instance == 1 else address.instance)
-
-
-def is_sensitive(path: str, value: object = "") -> bool:
-    """Whether a value under this path may be a secret and is not shown."""
-    named = path.startswith(("environment.", "build.args.")) and bool(_SENSITIVE.search(path))
-    return named or (isinstance(value, str) and bool(_SENSITIVE_VALUE.search(value)))
 
 
 def fingerprint_objects(objects: Iterable[Object | None]) -> str:

@@ -70,7 +70,7 @@ class Player:
         self._as_made = snapshot(self.engine, self.name, self._strangers[:2])
         self._token = secrets.token_hex(8)
         self._turn = 0
-        self._is_kept = False
+        self._is_kept, self._kept_in = False, ""
         self._clean: dict[str, tuple[int, int]] = {}
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class Player:
         problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told]
         if not number and code != int(scenario.fails):
             problems.append(f"the clean run ended with {code}")
-        passes, more = self._settle(scenario)
+        passes, more = self._settle(scenario, code)
         if not number:
             self._clean[scenario.name] = calls, len(self.proxy.created)
         problems += ["it does not settle"] if passes > _PASSES else []
@@ -164,13 +164,14 @@ class Player:
         self.proxy.wait_until_idle()
         return code, f"$ reconciler {verb} {' '.join(options)}\n{output.read_text(errors='replace')}-> {code}\n"
 
-    def _settle(self, scenario: Scenario) -> tuple[int, str]:
-        """Run until it is settled; how many passes that took."""
+    def _settle(self, scenario: Scenario, code: int) -> tuple[int, str]:
+        """Run until it is settled; how many passes that took, none where the one that was hit has settled."""
         text = ""
         if scenario.fails:
-            text += self._run(*scenario.command)[1]
+            code, told = self._run(*scenario.command)
+            text += told
             self._write(scenario.before(self._turn))
-        code, passes = 1, 0
+        passes = 0
         while code and passes < _PASSES:
             code, told = self._run(*scenario.command)
             passes, text = passes + 1, text + told
@@ -221,17 +222,20 @@ class Player:
 
     def _keep_something(self) -> None:
         """Put a file into the volume, if there is one."""
-        self._is_kept = self._has_volume()
-        if self._is_kept:
+        made = self._volume()
+        if made and made != self._kept_in:
             self._in_volume(f"echo {self._token} > {KEPT}")
+        self._is_kept, self._kept_in = bool(made), made
 
     def _lost(self) -> list[str]:
         if not self._is_kept or any(item["Config"]["Cmd"] for item in owned(self.engine, self.name)):
             return []  # who serves it was asked
         return [] if self._in_volume(f"cat {KEPT}") == self._token else ["what was in the volume is lost"]
 
-    def _has_volume(self) -> bool:
-        return any(item["Name"] == f"{self.name}_data" for item in self.engine.list_volumes())
+    def _volume(self) -> str:
+        """When it was made, or "" when there is none."""
+        volumes = self.engine.list_volumes()
+        return next((str(item["CreatedAt"]) for item in volumes if item["Name"] == f"{self.name}_data"), "")
 
     def _in_volume(self, command: str) -> str:
         mount = self.api.create_host_config(binds=[f"{self.name}_data:/data"], network_mode="none")

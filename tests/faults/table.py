@@ -32,7 +32,10 @@ def write_points(points: list[dict[str, Any]], scenarios: list[str]) -> None:
     passes = [point["passes"] for point in points]
     later = sum(1 for number in passes if number > 2)
     lines.append("")
-    lines.append(f"One more `apply` settled {passes.count(1)} of them, two {passes.count(2)}, more than two {later}.")
+    lines.append(
+        f"The command that was hit settled {passes.count(0)} of them itself, the next `apply` {passes.count(1)}, "
+        f"the one after that {passes.count(2)}, a later one {later}."
+    )
     lines.append("")
     lines += [f"- `{fault}`: {meaning}" for fault, meaning in MEANINGS.items()]
     replace_section("points", lines)

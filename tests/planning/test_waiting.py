@@ -10,6 +10,7 @@ from reconciler.model.describe import describe
 from reconciler.model.report import Status
 from tests.planning.stage import Stage, by_address
 from tests.support.inprocess import explain
+from tests.support.memory import Behaviour, Image
 
 
 def spec(condition: str, *, internal: bool = False, **more: Any) -> dict[str, Any]:
@@ -54,3 +55,20 @@ def test_on_internal_networks_no_ports_are_waited_for(condition: str, stage: Sta
     stage.settle(spec(condition, internal=True))
     stage.container("shop-db-1")["NetworkSettings"]["Ports"] = {"80/tcp": None}
     stage.settle(spec(condition, internal=True, **dependent(condition)))
+
+
+def test_what_a_container_wrote_is_told_without_its_secrets(stage: Stage) -> None:
+    """Of what it was given in variables and files; other words stay."""
+    written = (
+        b"password hunter2hunter2 refused for postgres://app:tiger99@db/shop, key is k3y-of-the-file, level info\n"
+    )
+    stage.engine.images.add("leaky:1", Image({"Cmd": ["leaky"]}, Behaviour(exit_code=3, output=written)))
+    stage.settle({"container.web": {"image": "busybox:latest"}})
+    environment = {"DB_PASSWORD": "hunter2hunter2", "LEVEL": "info"}
+    (stage.directory / "key.txt").write_text("k3y-of-the-file\n")
+    web = {"image": "leaky:1", "environment": environment, "secrets": ["key"]}
+    report = stage.apply(stage.write({"container.web": web, "secret.key": {"file": "./key.txt"}}))
+    (outcome,) = report.outcomes
+    assert outcome.status is Status.RESTORED, explain(report)
+    said = "password (secret) refused for postgres://app:(secret)@db/shop, key is (secret), level info"
+    assert said in outcome.message, outcome.message
