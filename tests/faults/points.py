@@ -10,6 +10,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,9 @@ class Point(NamedTuple):
 class Player:
     """One project on the engine, with strangers beside it; plays points one after the other."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, is_near: bool = True) -> None:
+        """`is_near`: its containers can be reached from here."""
+        self.is_near = is_near
         self.name = f"faults-{secrets.token_hex(3)}"
         self.directory = Path(tempfile.mkdtemp(prefix=self.name))
         self.port = free_port()
@@ -69,7 +72,7 @@ class Player:
         self._strangers = make_strangers(self.engine, self.name)
         self._as_made = snapshot(self.engine, self.name, self._strangers[:2])
         self._token = secrets.token_hex(8)
-        self._turn = 0
+        self.turn = 0
         self._is_kept, self._kept_in = False, ""
         self._clean: dict[str, tuple[int, int]] = {}
 
@@ -89,7 +92,7 @@ class Player:
     def clean(self, scenario: Scenario) -> tuple[int, int]:
         """Without a fault: how many calls change something, and how many of them create."""
         if scenario.name not in self._clean:
-            self._sweep()
+            self.sweep()
             point = self._play(scenario, Fault.DELAY, 0)
             assert not point.problems, f"{scenario.name} without a fault: {point.problems}\n{point.told}"
         return self._clean[scenario.name]
@@ -99,10 +102,10 @@ class Player:
         self.clean(scenario)
         point = self._play(scenario, fault, number)
         if point.problems:  # whatever is wrong is not the next one's
-            self._sweep()
+            self.sweep()
         return point
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Take everything away, what was made by hand too."""
         remove_project(self.api, self.name)
         for item in self.api.containers(all=True, filters={"name": f"^/{self.name}-web-1$"}):
@@ -111,44 +114,65 @@ class Player:
             self.api.remove_volume(f"{self.name}_data")
 
     def _play(self, scenario: Scenario, fault: Fault, number: int) -> Point:
-        self._turn += 1
-        before = self._prepare(scenario)
-        self._write(scenario.after(self._turn))
+        self.turn += 1
+        before = self.prepare(scenario)
+        self.write(scenario.after(self.turn))
         self.proxy.created.clear()
         self.proxy.arm(fault, number)
-        code, told = self._run(*scenario.command, is_target=True)
+        code, told = self.run(*scenario.command, is_target=True)
         call = self.proxy.changing[number - 1] if self.proxy.has_failed else ""
         calls = len(self.proxy.changing)
         problems = [f"it ended with {code}"] if code not in (0, 1, -signal.SIGKILL) else []
         problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told]
         if not number and code != int(scenario.fails):
             problems.append(f"the clean run ended with {code}")
-        passes, more = self._settle(scenario, code)
+        passes, more = self.settle(scenario, code)
         if not number:
             self._clean[scenario.name] = calls, len(self.proxy.created)
         problems += ["it does not settle"] if passes > _PASSES else []
-        problems += self._broken(scenario, before)
+        problems += self.broken(scenario, before)
         return Point(scenario.name, fault, number, _plain(call), passes, tuple(problems), told + more)
 
-    def _prepare(self, scenario: Scenario) -> list[str]:
+    def live_through(
+        self, scenario: Scenario, number: int, deed: Callable[[], None], mend: Callable[[], None] = lambda: None
+    ) -> tuple[str, list[str]]:
+        """Something else than a fault of one call: `deed` is done before call `number` arrives, `mend` afterwards.
+
+        Returns:
+            what the command said, and the promises that are broken when all has settled; the containers of others may
+            have been started anew.
+        """
+        self.turn += 1
+        before = self.prepare(scenario)
+        self.write(scenario.after(self.turn))
+        self.proxy.arm()
+        self.proxy.meanwhile = {number: deed}
+        code, told = self.run(*scenario.command, is_target=True)
+        mend()
+        passes, more = self.settle(scenario, code)
+        problems = [] if passes <= _PASSES else [f"it does not settle: {more}"]
+        problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told + more]
+        return told, problems + self.broken(scenario, before, strict=False)
+
+    def prepare(self, scenario: Scenario) -> list[str]:
         """What is there before: the ids of what serves."""
         if scenario.afresh:
-            self._sweep()
-        if files := scenario.before(self._turn):
-            self._write(files)
+            self.sweep()
+        if files := scenario.before(self.turn):
+            self.write(files)
             self.bench.settle()
         if scenario.by_hand is not None:
             scenario.by_hand(self.engine, self.name)
         self._keep_something()
         return [item["Id"] for item in owned(self.engine, self.name)]
 
-    def _write(self, files: Any) -> None:
+    def write(self, files: Any) -> None:
         for name, text in filled(files, self.name, self.port).items():
             file = self.specs / name
             file.parent.mkdir(exist_ok=True)
             file.write_text(text, encoding="utf-8")
 
-    def _run(self, verb: str, *options: str, is_target: bool = False) -> tuple[int, str]:
+    def run(self, verb: str, *options: str, is_target: bool = False) -> tuple[int, str]:
         output, known, pid = self.directory / "output", threading.Event(), 0
 
         def kill() -> None:
@@ -164,33 +188,38 @@ class Player:
         self.proxy.wait_until_idle()
         return code, f"$ reconciler {verb} {' '.join(options)}\n{output.read_text(errors='replace')}-> {code}\n"
 
-    def _settle(self, scenario: Scenario, code: int) -> tuple[int, str]:
+    def settle(self, scenario: Scenario, code: int) -> tuple[int, str]:
         """Run until it is settled; how many passes that took, none where the one that was hit has settled."""
         text = ""
         if scenario.fails:
-            code, told = self._run(*scenario.command)
+            code, told = self.run(*scenario.command)
             text += told
-            self._write(scenario.before(self._turn))
+            self.write(scenario.before(self.turn))
         passes = 0
         while code and passes < _PASSES:
-            code, told = self._run(*scenario.command)
+            code, told = self.run(*scenario.command)
             passes, text = passes + 1, text + told
         if scenario.command[0] == "apply":
-            code, told = self._run("plan", "--detailed-exitcode")
+            code, told = self.run("plan", "--detailed-exitcode")
             text += told
         return (_PASSES + 1 if code else passes), text
 
+    def running(self) -> list[str]:
+        """The ids of our containers that run."""
+        return [item["Id"] for item in owned(self.engine, self.name) if item["State"]["Running"]]
+
     # --- promises ------------------------------------------------------------------------------------------------
 
-    def _broken(self, scenario: Scenario, before: list[str]) -> list[str]:
+    def broken(self, scenario: Scenario, before: list[str], *, strict: bool = True) -> list[str]:
         found = broken(self.engine, self.name, scenario)
-        if snapshot(self.engine, self.name, self._strangers[:2]) != self._as_made:
+        seen, made = snapshot(self.engine, self.name, self._strangers[:2]), self._as_made
+        if (seen if strict else [*seen]) != (made if strict else [*made]):
             found.append("something that is not ours was touched")
-        _, allowed = self._clean[scenario.name]
-        if len(self.proxy.created) > allowed + 1:
+        allowed = self._clean[scenario.name][1] if strict else 0
+        if strict and len(self.proxy.created) > allowed + 1:
             found.append(f"{len(self.proxy.created)} creates, {allowed} in the clean run: {self.proxy.created}")
         containers = owned(self.engine, self.name)
-        if scenario.fails and [item["Id"] for item in containers] != before:
+        if strict and scenario.fails and [item["Id"] for item in containers] != before:
             found.append("what served before is not what serves")
         for item in containers:
             found += self._unanswered(item)
@@ -208,6 +237,9 @@ class Player:
         if container["HostConfig"]["PortBindings"] and not bound:
             return [f"{name} has no port"]
         found = []
+        if not self.is_near:
+            said = self._asked_inside(container["Id"], "kept" if has_volume else "")
+            return [] if not has_volume or said == self._token else [f"{name} does not answer with its volume: {said}"]
         for place in places:
             try:
                 with urllib.request.urlopen(f"http://{place}/{'kept' if has_volume else ''}", timeout=5) as answer:
@@ -219,6 +251,10 @@ class Player:
             else:
                 found += [] if not has_volume or said == self._token else [f"{name} lost its volume"]
         return found
+
+    def _asked_inside(self, container_id: str, path: str) -> str:
+        made = self.api.exec_create(container_id, ["wget", "-qO-", f"http://127.0.0.1/{path}"])
+        return str(self.api.exec_start(made).decode().strip())
 
     def _keep_something(self) -> None:
         """Put a file into the volume, if there is one."""

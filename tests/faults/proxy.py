@@ -43,6 +43,7 @@ class FaultProxy(Proxy):
         created: the paths of those that made a container, a network or a volume.
         kill: ends the client at once.
         slowness: seconds that every call waits, reads too.
+        meanwhile: by number of a call that changes something, what is done before it arrives.
     """
 
     def __init__(self, directory: Path, target: str) -> None:
@@ -50,6 +51,7 @@ class FaultProxy(Proxy):
         self.created: list[str] = []
         self.kill: Callable[[], None] = lambda: None
         self.slowness = 0.0
+        self.meanwhile: dict[int, Callable[[], None]] = {}
         self._fail_at, self._fault = 0, Fault.DELAY
         self._counting = threading.Condition()
         self._under_way = 0
@@ -99,7 +101,9 @@ class FaultProxy(Proxy):
 
     def _answer(self, request: Request, near: socket.socket, far: socket.socket, answered: BinaryIO) -> bool:
         """Whether the connection goes on."""
-        fault = self._fault_of(request)
+        fault, deed = self._fault_of(request)
+        if deed is not None:
+            deed()
         if fault in _REFUSALS:
             words = b'{"message": "a fault, for trying out"}'
             head = (
@@ -132,12 +136,13 @@ class FaultProxy(Proxy):
             near.sendall(whole[: len(whole) * 2 // 3])
         return False
 
-    def _fault_of(self, request: Request) -> Fault | None:
+    def _fault_of(self, request: Request) -> tuple[Fault | None, Callable[[], None] | None]:
         with self._counting:
             if not request.changes:
-                return None
+                return None, None
             self.changing.append(str(request))
-            return self._fault if len(self.changing) == self._fail_at else None
+            number = len(self.changing)
+            return self._fault if number == self._fail_at else None, self.meanwhile.pop(number, None)
 
     def _relay(self, request: Request, answered: BinaryIO, put: Callable[[bytes], object]) -> bool:
         head, headers = _read_head(answered)
