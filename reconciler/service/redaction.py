@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model.desired import DesiredState
-from reconciler.planning.world import is_sensitive
-
-#: what a login looks like in any text: in a URL, behind a user or alone, and in a header
-_LOGINS = (
-    (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1(secret)@"),
-    (re.compile(r"(https?://)[^/\s:@]+@"), r"\1(secret)@"),
-    (re.compile(r"((?:bearer|basic) +)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1(secret)"),
-)
-#: shorter values are words that stand in any text
-_SHORTEST_SECRET = 6
-_HIDDEN = "(secret)"
+from reconciler.model.redaction import hide, secret_lines, secret_variables
 
 
 class Secrets:
     """Values that must not be written anywhere. Safe to use from any thread."""
 
     def __init__(self) -> None:
-        #: the longest first: one may be part of another
-        self._values: tuple[str, ...] = ()
+        self._values: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def learn(self, desired: DesiredState) -> None:
         """The contents of secrets, and the values of variables whose names say that they are secret."""
-        found = {
-            text
-            for content in desired.secrets.values()
-            for text in content.bytes.decode("utf-8", "ignore").splitlines()
-            if len(text) >= _SHORTEST_SECRET
-        }
+        found = secret_lines(desired.secrets.values())
         for container in desired.containers():
             variables = container.config.get("environment")
-            for name, value in variables.items() if isinstance(variables, Mapping) else ():
-                if (
-                    isinstance(value, str)
-                    and len(value) >= _SHORTEST_SECRET
-                    and is_sensitive(f"environment.{name}", value)
-                ):
-                    found.add(value)
+            found |= secret_variables(variables) if isinstance(variables, Mapping) else set()
         self.add(found)
 
     def add(self, values: Iterable[str]) -> None:
         with self._lock:
-            self._values = tuple(sorted({*self._values, *filter(None, values)}, key=len, reverse=True))
+            self._values |= frozenset(filter(None, values))
 
     def hide(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, _HIDDEN)
-        for pattern, instead in _LOGINS:
-            text = pattern.sub(instead, text)
-        return text
+        return hide(text, self._values)
 
     def guard(self, value: object) -> object:
         """A value that can be written: without secrets, each text on one line. What came from an engine may hold anything."""
