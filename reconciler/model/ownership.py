@@ -25,6 +25,8 @@ PRUNE = "reconciler.prune"
 #: on a container, what it was given; on a volume that holds such files, the project
 CONTENTS = "reconciler.contents"
 HOLDER = "reconciler.holder"
+#: the only label of a lease: an object that has it is no part of any project
+LOCK = "reconciler.lock"
 IMAGE_PROJECT = "reconciler.image.project"
 IMAGE_ADDRESS = "reconciler.image.address"
 IMAGE_CONTENT = "reconciler.image.content"

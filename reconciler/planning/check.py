@@ -53,6 +53,7 @@ _ON_CONTAINERS = (
     Connect,
     Disconnect,
 )
+_ENDING = (RestartContainer, SignalContainer, StopContainer, RemoveContainer, Disconnect)
 
 
 def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = False) -> Plan:
@@ -73,6 +74,9 @@ def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = Fa
 def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool) -> Iterator[str]:
     yield from _order(planned)
     for change in planned.changes:
+        for action in _actions(change):
+            if observed.own and isinstance(action, _ENDING) and action.container.id == observed.own:
+                yield f"{change.address}: {action.container.name} is the container in which this program runs"
         if change.verb is Verb.BLOCKED and change.steps:
             yield f"{change.address}: it is blocked and has steps all the same"
         yield from _ownership(planned.project, change, observed)
