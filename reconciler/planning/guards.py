@@ -42,8 +42,6 @@ def why_held(world: World) -> str:
     """Why nothing that has left the spec is removed, or "": a file that is gone by mistake looks the same."""
     if world.request.allow_removals or world.request.targets:  # whoever names it means it
         return ""
-    if not world.desired.resources:
-        return "the spec declares nothing any more; if that is meant, `reconciler destroy` takes the project down"
     declared = {address.name for address in world.desired.resources if address.kind is Kind.CONTAINER}
     owned = set()
     for item in world.observed.containers:
