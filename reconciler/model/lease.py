@@ -15,7 +15,8 @@ from reconciler.model.ownership import LOCK
 
 #: seconds for which a lease is good
 TERM = 60
-_NAME = "reconciler.lock."
+#: what the names of their volumes begin with
+PREFIX = f"{LOCK}."
 
 
 class Holder(NamedTuple):
@@ -56,7 +57,7 @@ class Lease(NamedTuple):
 
 
 def lease_name(project: str, token: str) -> str:
-    return f"{_NAME}{project}.{token}"
+    return f"{PREFIX}{project}.{token}"
 
 
 def lease_body(lease: Lease) -> dict[str, Any]:
@@ -83,5 +84,5 @@ def read_lease(volume: Mapping[str, Any]) -> Lease | None:
         seconds, since = int(said["seconds"]), int(said.get("since", 0))
         return Lease(name, str(said["project"]), holder, str(said["token"]), created, seconds, since)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        project = name.removeprefix(_NAME).rpartition(".")[0]
+        project = name.removeprefix(PREFIX).rpartition(".")[0]
         return Lease(name, project, Holder("an unknown host", "somebody", 0), "", created)
