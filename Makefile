@@ -35,5 +35,6 @@ matrix: ## the tests on every kind of engine (20 minutes, as root); writes docs/
 differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
 	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)
 
-soak: ## a thousand random specs on an engine: scripts/engine exec make soak [EXAMPLES=1000 SEED=1]
+soak: ## a thousand random specs, then an adversary against `run`: scripts/engine exec make soak [EXAMPLES=1000 SECONDS=600 SEED=1]
 	RECONCILER_EXAMPLES=$(or $(EXAMPLES),1000) RECONCILER_SEED=$(or $(SEED),1) $(BIN)/pytest -q -n 2 tests/options/test_combinations.py
+	$(BIN)/python -m tests.soak.adversary --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)

@@ -65,6 +65,8 @@ class Build(NamedTuple):
         contexts: further contexts by name: a directory, or `docker-image://NAME`.
         extra_hosts, ulimits: canonical, as those of a container.
         ssh: `default`, or ID=PATH of a key or of an agent's socket.
+        sources: the images of the project that it begins with or copies from, with the content of each; known when the
+            contexts have been read.
         provenance, sbom: "" for none; else what `docker buildx build` takes.
     """
 
@@ -90,6 +92,7 @@ class Build(NamedTuple):
     ssh: tuple[str, ...] = ()
     provenance: str = ""
     sbom: str = ""
+    sources: Mapping[Address, str] = {}
 
 
 class ImageResource(NamedTuple):
