@@ -144,7 +144,8 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
         elif isinstance(action, TagImage | BuildImage):
             for tag in action.tags if isinstance(action, BuildImage) else (action.reference,):
                 named = observed.image_by_reference(tag)
-                if named is not None and named.labels.get(IMAGE_PROJECT) != project:
+                owner = named.labels.get(IMAGE_PROJECT) if named is not None else project
+                if owner != project and (owner or change.verb is not Verb.ADOPT):
                     yield f"{change.address}: the tag {tag} is on an image that is not a build of ours"
 
 
