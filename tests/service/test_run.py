@@ -248,11 +248,10 @@ def test_the_journal_of_a_service_and_of_what_is_done_by_hand(project: Project) 
     project.run("apply", env=state)
     project.run("destroy", "--yes", env=state)
     entries = project.run("history", "--json", path=None, env=state).json()["entries"]
-    assert [(item["by"], item["result"]) for item in entries] == [
-        ("destroy", "done"),
-        ("apply", "done"),
-        ("run", "failed"),
-    ]
+    found = [(item["by"], item["result"]) for item in entries]
+    assert found[:2] == [("destroy", "done"), ("apply", "done")]
+    assert found[-1] == ("run", "failed")
+    assert {by for by, _ in found[2:]} == {"run"}  # it may have tried again before it ended
     shown = project.run("history", "show", str(entries[-1]["id"]), path=None, env=state).stdout
     assert 'image  "busybox:latest" → "busybox:missing"' in shown
     assert "busybox:missing: failed" in shown
