@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench differential soak matrix
+.PHONY: help check format lint types imports tests golden bench differential soak matrix systemd install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -31,6 +31,15 @@ bench: ## side by side with Docker Compose: scripts/engine exec make bench ARGS=
 
 matrix: ## the tests on every kind of engine (20 minutes, as root); writes docs/engines.md. One: make matrix ARGS=podman5
 	$(BIN)/python -m tests.matrix.run $(ARGS)
+
+systemd: ## the units under a real systemd (three minutes, as root): scripts/engine exec make systemd
+	$(BIN)/python -m tests.systemd.run $(ARGS)
+
+install: ## program, units, user and configuration into the system: see systemd/install help
+	systemd/install
+
+uninstall: ## and out of it
+	systemd/install --uninstall
 
 differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
 	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)

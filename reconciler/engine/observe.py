@@ -26,7 +26,7 @@ from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.address import Kind
 from reconciler.model.lease import read_lease
 from reconciler.model.observed import ObservedImage, ObservedState
-from reconciler.model.ownership import ADDRESS, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
+from reconciler.model.ownership import ADDRESS, ADOPTED, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
 
 _Answer = TypeVar("_Answer")
 
@@ -82,7 +82,8 @@ def _observe(engine: Engine, project: str, adoptable: frozenset[str]) -> Observe
         answered = [listed_as_docker(entry) for entry in answered]
         images = [image_as_docker(entry) for entry in images]
     listed = _without_inherited_labels(answered, images)
-    ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable)}
+    taken = frozenset((entry.get("Labels") or {}).get(ADOPTED) for entry in listed)
+    ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable, taken)}
     answers = engine.inspect_containers(list(ours))
     if is_podman:
         answers = [container_as_docker(answer) for answer in answers]
@@ -127,11 +128,12 @@ def _is_inherited(labels: Json, image_labels: Json | None) -> bool:
     )
 
 
-def _is_inspected(entry: Json, project: str, adoptable: frozenset[str]) -> bool:
+def _is_inspected(entry: Json, project: str, adoptable: frozenset[str], taken: frozenset[str | None]) -> bool:
     owner, _ = owner_of(Kind.CONTAINER, entry.get("Labels") or {}, project)
     if owner is Owner.OURS:
         return True
-    return owner is Owner.NOBODY and any(name.lstrip("/") in adoptable for name in entry.get("Names") or ())
+    named = any(name.lstrip("/") in adoptable for name in entry.get("Names") or ())
+    return owner is Owner.NOBODY and (named or entry["Id"] in taken)
 
 
 def _images(engine: Engine, listed: list[Json], used: set[str]) -> Iterable[ObservedImage]:

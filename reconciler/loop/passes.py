@@ -16,7 +16,7 @@ from reconciler.loop.judge import Held, Judgement, Policy, Rules, Suspended, jud
 from reconciler.loop.known import known_of
 from reconciler.loop.memory import Memory, revision_of
 from reconciler.loop.schedule import Ended, back_off
-from reconciler.loop.sources import NotNowError, Source
+from reconciler.loop.sources import NothingYetError, NotNowError, Source, oldest_user
 from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade, Told
 from reconciler.loop.triggers import Cause, Trigger
 from reconciler.model.address import Address
@@ -128,6 +128,9 @@ class Passes:
         told = _Parts()
         try:
             result = self._run(pass_id, triggers, cancelled, told)
+        except NothingYetError as error:  # whoever fetches posts a trigger when there is something
+            waits = Condition.STARTING if error.passes else Condition.INVALID
+            result = Result(Ended(began, None, None), waits, str(error))
         except EngineUnavailableError as error:
             result = self._failed(Condition.AWAY, str(error), began)
         except LockedError as error:
@@ -196,21 +199,28 @@ class Passes:
     def _read(self) -> tuple[DesiredState | None, str]:
         """The spec, or the last good one; and why it is read again in a moment, or ""."""
         try:
-            named = self.source.take()
-            desired = load(self.source.directory, self._around.environment)
+            taken = self.source.take(self._load)
+            desired = self._load(self.source.directory)
         except NotNowError as error:
             return self.last_good, str(error)
+        except NothingYetError:
+            if self.last_good is None:
+                raise
+            return self.last_good, ""
         except SpecError as error:
             if self.last_good is not None and self.problem is None and not self._doubted:
                 self._doubted = True
                 return self.last_good, "the spec is invalid, or half written; it is read again"
             self.problem = error
             return self.last_good, ""
-        self._doubted, self.problem = False, None
-        self._commit = named.commit if named is not None else ""
+        self._doubted, self.problem = False, taken.problem
+        self._commit = taken.revision.commit if taken.revision is not None else ""
         self.last_good = desired
         self._around.loaded(desired)
         return desired, ""
+
+    def _load(self, directory: Path) -> DesiredState:
+        return load(directory, self._around.environment, name=self.source.name)
 
     def _named(self, made: Pass) -> str:
         return self._commit or revision_of(made.desired)
@@ -282,6 +292,7 @@ class Passes:
         if after.plan.is_settled and wanted is made:
             self.applied = after.desired
             self.memory = self.memory._replace(revision=self.attempted)
+            self.source.settled(oldest_user(after.observed, self.source.own))
         if self.memory != before:
             around.keep(self.name, self.memory)
 

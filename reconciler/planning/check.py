@@ -11,7 +11,7 @@ from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Kind
 from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedContainer, ObservedState
-from reconciler.model.ownership import ADDRESS, CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
+from reconciler.model.ownership import ADDRESS, ADOPTED, CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
     AwaitReady,
@@ -115,7 +115,7 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
     for action in _actions(change):
         if isinstance(action, _ON_CONTAINERS) and action.container.id:
             found = containers.get(action.container.id)
-            adopted = change.verb is Verb.ADOPT and found is not None and not found.labels.get(PROJECT)
+            adopted = found is not None and not found.labels.get(PROJECT) and _is_adopted(change, found.id, observed)
             if found is None:
                 yield f"{change.address}: container {action.container.id[:12]} was not observed"
             elif not adopted and owner_of(Kind.CONTAINER, found.labels, project)[0] is not Owner.OURS:
@@ -147,6 +147,14 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
                 owner = named.labels.get(IMAGE_PROJECT) if named is not None else project
                 if owner != project and (owner or change.verb is not Verb.ADOPT):
                     yield f"{change.address}: the tag {tag} is on an image that is not a build of ours"
+
+
+def _is_adopted(change: Change, container_id: str, observed: ObservedState) -> bool:
+    """Whether this change takes it over, or one that was cut off did: then its successor says so."""
+    return change.verb is Verb.ADOPT or any(
+        item.labels.get(ADOPTED) == container_id and item.labels.get(ADDRESS) == str(change.address)
+        for item in observed.containers
+    )
 
 
 def _marked(action: RemoveVolume, observed: ObservedState) -> bool:

@@ -36,7 +36,7 @@ from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
 from reconciler.planning.guards import hold, spare_ourselves, why_held
 from reconciler.planning.images import plan_image, plan_image_removals
-from reconciler.planning.networks import plan_network, plan_volume, strangers_on
+from reconciler.planning.networks import plan_network, plan_volume, strangers_on, twins_of
 from reconciler.planning.order import put_in_order
 from reconciler.planning.rollout import hindrances
 from reconciler.planning.world import EVERYTHING, Object, Request, World, fingerprint_objects
@@ -158,7 +158,8 @@ def _removals(world: World) -> list[Change]:
             if change is not None:
                 changes.append(change)
     for network in world.desired.networks():
-        former = world.former_networks(network)
+        twins = twins_of(world, network)
+        former = [item for item in world.former_networks(network) if item not in twins]
         change = _remove(world, network.address, former) if former else None
         if change is not None:
             changes.append(change)
