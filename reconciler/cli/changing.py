@@ -215,11 +215,12 @@ def _execute(options: argparse.Namespace, made: Pass, task: _Task, wording: Word
     from reconciler.cli.progress import make_progress
 
     project = made.plan.project
+    if made.plan.changes and not options.json:
+        print(flush=True)
     if all(change.verb is Verb.BLOCKED for change in made.plan.changes):
         sweep(task.engine, left_behind(made.observed.leases, project))
-        return made.plan, act(made.plan, task.engine, task.look_again), ""
-    if not options.json:
-        print(flush=True)
+        with make_progress(quiet=options.json) as progress:
+            return made.plan, act(made.plan, task.engine, task.look_again, progress), ""
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

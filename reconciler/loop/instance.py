@@ -17,10 +17,11 @@ from reconciler.loop.fetching import Fetchers
 from reconciler.loop.following import Follower
 from reconciler.loop.judge import Policy, Rules
 from reconciler.loop.keeping import StateDirectory
-from reconciler.loop.passes import Clock, Passes, Surroundings
+from reconciler.loop.passes import Passes
 from reconciler.loop.project import Project
 from reconciler.loop.schedule import Random, Timing
 from reconciler.loop.sources import Source
+from reconciler.loop.surroundings import Clock, Surroundings
 from reconciler.loop.telling import (
     ActionHappened,
     Condition,

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.apply.executor import Happening
 from reconciler.apply.writer import left_behind, sole_writer, sweep
-from reconciler.engine.interface import Engine
 from reconciler.errors import EngineUnavailableError, LockedError, ReconcilerError, SpecError
-from reconciler.loop.judge import Held, Judgement, Policy, Rules, Suspended, judge, learn, pairs
+from reconciler.loop.judge import Held, Judgement, Policy, Rules, judge, learn, pairs
 from reconciler.loop.known import known_of
 from reconciler.loop.memory import Memory, revision_of
 from reconciler.loop.schedule import Ended, back_off
 from reconciler.loop.sources import NothingYetError, NotNowError, Source, oldest_user
-from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade, Told
+from reconciler.loop.surroundings import Surroundings
+from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade
 from reconciler.loop.triggers import Cause, Trigger
 from reconciler.model.address import Address
 from reconciler.model.desired import DesiredState
 from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
-from reconciler.planning.planner import Locate
 from reconciler.planning.world import Request
 from reconciler.reconcile import Pass, act, look
 from reconciler.spec.load import load
@@ -37,48 +35,12 @@ SETTLING = 1.0
 LOCKED = 3.0
 
 
-class Clock(NamedTuple):
-    """`now` only goes forward; `wall` is the time of day."""
-
-    now: Callable[[], float]
-    wall: Callable[[], float]
-
-
 class Result(NamedTuple):
     """What a pass came to, besides what was told."""
 
     ended: Ended
     condition: Condition
     text: str
-
-
-class Surroundings(NamedTuple):
-    """All that a project's passes have to do with the outside.
-
-    Attributes:
-        engine: the engine as it is now; another one after a lost connection.
-        rules: how long to wait, and what may be done.
-        suspended: what is not to be touched, at this moment.
-        keep: told the memory whenever it has changed.
-        tell: told what happens, also from several threads.
-        locate: where the spec declares a field.
-        claim: says that the one of a name keeps the project that its spec names; whoever else does, or "".
-        loaded: told each valid spec before it is used.
-        locks: where the locks of this machine lie; None: there are none.
-    """
-
-    engine: Callable[[], Engine]
-    clock: Clock
-    rules: Callable[[], Rules]
-    suspended: Callable[[str], Suspended]
-    keep: Callable[[str, Memory], None]
-    tell: Callable[[Told], None]
-    environment: Mapping[str, str] = {}
-    cache: Path | None = None
-    locate: Callable[[DesiredState], Locate] | None = None
-    claim: Callable[[str, str], str] = lambda name, project: ""  # noqa: ARG005
-    loaded: Callable[[DesiredState], None] = lambda desired: None  # noqa: ARG005
-    locks: Path | None = None
 
 
 class Passes:

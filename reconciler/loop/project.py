@@ -6,8 +6,9 @@ import threading
 from pathlib import Path
 
 from reconciler.loop import schedule
-from reconciler.loop.passes import Passes, Result, Surroundings
+from reconciler.loop.passes import Passes, Result
 from reconciler.loop.schedule import Begin, Ended, Interrupt, Woken
+from reconciler.loop.surroundings import Surroundings
 from reconciler.loop.telling import Condition, ProjectStatus, ResourceStatus, StateChanged
 from reconciler.loop.triggers import Cause, EngineEvent, Trigger
 from reconciler.loop.watching import Watched

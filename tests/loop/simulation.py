@@ -8,10 +8,11 @@ from typing import Any
 from reconciler.loop.judge import Policy, Rules, Suspended
 from reconciler.loop.keeping import StateDirectory
 from reconciler.loop.memory import Memory
-from reconciler.loop.passes import Clock, Passes, Surroundings
+from reconciler.loop.passes import Passes
 from reconciler.loop.project import Project
 from reconciler.loop.schedule import Timing
 from reconciler.loop.sources import Plain
+from reconciler.loop.surroundings import Clock, Surroundings
 from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PlanMade, StateChanged, Told
 from reconciler.loop.triggers import FILTERS, Cause, read_event
 from tests.planning.stage import fresh_engine

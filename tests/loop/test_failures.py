@@ -306,17 +306,17 @@ def test_half_an_answer_destroys_nothing(simulation: Simulation, method: str) ->
     assert simulation.names() == ["shop-web-1"]
 
 
-def test_a_bug_is_a_failure_and_not_the_end(simulation: Simulation) -> None:
+def test_a_bug_is_a_failure_and_not_the_end(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
     simulation.add(WEB)
 
-    def broken() -> None:
+    def broken(*parts: object) -> None:
         raise KeyError("Names")
 
-    original, simulation.engine.list_containers = simulation.engine.list_containers, broken
+    monkeypatch.setattr("reconciler.loop.passes.look", broken)
     simulation.advance(60)
     assert simulation.condition() is Condition.FAILING
     assert "a bug in reconciler: KeyError" in simulation.projects["shop"].text
-    simulation.engine.list_containers = original
+    monkeypatch.undo()
     simulation.advance(300)
     assert simulation.condition() is Condition.SETTLED
 

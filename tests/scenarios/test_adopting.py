@@ -137,7 +137,7 @@ def imported(stack: Stack, directory: Path) -> Path:
     return spec
 
 
-def test_a_compose_project_is_taken_over_with_its_data(stack: Stack, docker_api: docker.APIClient) -> None:
+def test_a_compose_project_is_taken_over_with_its_volumes(stack: Stack, docker_api: docker.APIClient) -> None:
     project = stack.project
     stack.shell("db", "echo named > /var/lib/data/file; echo unnamed > /scratch/file")
     networks, volumes = stack.networks(), stack.volumes()
