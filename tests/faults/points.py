@@ -296,6 +296,8 @@ def make_images(api: docker.APIClient) -> None:
         ("faults-broken:1", ["sh", "-c", "echo broken; exit 3"]),
         ("faults-job:1", ["sh", "-c", "echo worked"]),
     ):
+        if api.images(tag):
+            continue
         made = api.create_container("busybox:latest", command)
         repository, _, version = tag.partition(":")
         api.commit(made, repository, version)
