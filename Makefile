@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench differential soak matrix
+.PHONY: help check format lint types imports tests golden bench differential soak matrix faults
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -34,6 +34,9 @@ matrix: ## the tests on every kind of engine (20 minutes, as root); writes docs/
 
 differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
 	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)
+
+faults: ## every call of every scenario goes wrong in every way, then the environment (40 minutes, as root): scripts/engine exec make faults [ARGS="--share 20"]
+	$(BIN)/python -m tests.faults.run $(ARGS)
 
 soak: ## a thousand random specs on an engine: scripts/engine exec make soak [EXAMPLES=1000 SEED=1]
 	RECONCILER_EXAMPLES=$(or $(EXAMPLES),1000) RECONCILER_SEED=$(or $(SEED),1) $(BIN)/pytest -q -n 2 tests/options/test_combinations.py

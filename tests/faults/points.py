@@ -72,7 +72,7 @@ class Player:
         self._strangers = make_strangers(self.engine, self.name)
         self._as_made = snapshot(self.engine, self.name, self._strangers[:2])
         self._token = secrets.token_hex(8)
-        self.turn = 0
+        self.turn, self._last = 0, ""
         self._is_kept, self._kept_in = False, ""
         self._clean: dict[str, tuple[int, int]] = {}
 
@@ -92,7 +92,6 @@ class Player:
     def clean(self, scenario: Scenario) -> tuple[int, int]:
         """Without a fault: how many calls change something, and how many of them create."""
         if scenario.name not in self._clean:
-            self.sweep()
             point = self._play(scenario, Fault.DELAY, 0)
             assert not point.problems, f"{scenario.name} without a fault: {point.problems}\n{point.told}"
         return self._clean[scenario.name]
@@ -156,8 +155,9 @@ class Player:
 
     def prepare(self, scenario: Scenario) -> list[str]:
         """What is there before: the ids of what serves."""
-        if scenario.afresh:
+        if scenario.afresh or scenario.name != self._last:
             self.sweep()
+        self._last = scenario.name
         if files := scenario.before(self.turn):
             self.write(files)
             self.bench.settle()
