@@ -80,6 +80,7 @@ def complaint(told: str) -> str:
 def test_a_power_cut(scenario: Scenario, mortal: tuple[Victim, Player]) -> None:
     """The engine and everything on it ends in the middle, and comes back."""
     victim, player = mortal
+    player.begin_anew()
 
     def back() -> None:
         victim.engine("up")
@@ -93,6 +94,7 @@ def test_a_power_cut(scenario: Scenario, mortal: tuple[Victim, Player]) -> None:
 @each
 def test_the_engine_is_killed_and_containers_live_on(scenario: Scenario, restored: tuple[Victim, Player]) -> None:
     victim, player = restored
+    player.begin_anew()
     told, problems = player.live_through(scenario, middle(player, scenario), victim.kill_alone, victim.wait)
     note("engine killed, `--live-restore`", scenario.name, complaint(told), problems)
     assert not problems, (problems, told)
@@ -272,6 +274,7 @@ def push_something_big(api: docker.APIClient, reference: str, directory: Path) -
 def test_a_pull_fills_the_disk(mortal: tuple[Victim, Player], near_registry: str, tmp_path: Path) -> None:
     """What serves goes on; it settles when there is room."""
     victim, player = mortal
+    player.begin_anew()
     reference = f"{near_registry}/big:1"
     push_something_big(player.api, reference, tmp_path / "context")
     player.sweep()

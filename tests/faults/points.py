@@ -204,6 +204,10 @@ class Player:
             text += told
         return (_PASSES + 1 if code else passes), text
 
+    def begin_anew(self) -> None:
+        """What is not ours counts as it is now: it was started anew, or ended, with its engine."""
+        self._as_made = snapshot(self.engine, self.name, self._strangers[:2])
+
     def running(self) -> list[str]:
         """The ids of our containers that run."""
         return [item["Id"] for item in owned(self.engine, self.name) if item["State"]["Running"]]
