@@ -148,6 +148,7 @@ class Player:
         self.proxy.meanwhile = {number: deed}
         code, told = self.run(*scenario.command, is_target=True)
         mend()
+        self.api.close()  # it would go on with connections to an engine that is no more
         passes, more = self.settle(scenario, code)
         problems = [] if passes <= _PASSES else [f"it does not settle: {more}"]
         problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told + more]
