@@ -57,8 +57,10 @@ def look(
         EngineError: the engine cannot be observed.
         UnsafePlanError: a bug of ours.
     """
-    if request.build:
-        desired = _with_content(desired, cache)
+    if request.build and any(image.build is not None for image in desired.images()):
+        from reconciler.engine.inputs import with_content
+
+        desired = with_content(desired, cache)
     observed = observe(engine, desired.project, _adoptable(desired))
     observed, warnings = _ask_registries(desired, observed, engine)
     desired = desired._replace(warnings=(*desired.warnings, *warnings))
@@ -114,20 +116,6 @@ def _adoptable(desired: DesiredState) -> frozenset[str]:
         for resource in desired.resources.values()
         if isinstance(resource, ContainerResource) and resource.adopt
     )
-
-
-def _with_content(desired: DesiredState, cache: Path | None) -> DesiredState:
-    """The same, with what each build will read hashed."""
-    builds = [image for image in desired.images() if image.build is not None]
-    if not builds:
-        return desired
-    from reconciler.engine.context import digest
-
-    resources = dict(desired.resources)
-    for image in builds:
-        assert image.build is not None
-        resources[image.address] = image._replace(content=digest(image.build, cache))
-    return desired._replace(resources=resources)
 
 
 def _ask_registries(desired: DesiredState, observed: ObservedState, engine: Engine) -> tuple[ObservedState, list[str]]:

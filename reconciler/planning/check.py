@@ -53,6 +53,7 @@ _ON_CONTAINERS = (
     Connect,
     Disconnect,
 )
+_ENDING = (RestartContainer, SignalContainer, StopContainer, RemoveContainer, Disconnect)
 
 
 def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = False) -> Plan:
@@ -73,6 +74,9 @@ def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = Fa
 def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool) -> Iterator[str]:
     yield from _order(planned)
     for change in planned.changes:
+        for action in _actions(change):
+            if observed.own and isinstance(action, _ENDING) and action.container.id == observed.own:
+                yield f"{change.address}: {action.container.name} is the container in which this program runs"
         if change.verb is Verb.BLOCKED and change.steps:
             yield f"{change.address}: it is blocked and has steps all the same"
         yield from _ownership(planned.project, change, observed)
@@ -140,7 +144,8 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
         elif isinstance(action, TagImage | BuildImage):
             for tag in action.tags if isinstance(action, BuildImage) else (action.reference,):
                 named = observed.image_by_reference(tag)
-                if named is not None and named.labels.get(IMAGE_PROJECT) != project:
+                owner = named.labels.get(IMAGE_PROJECT) if named is not None else project
+                if owner != project and (owner or change.verb is not Verb.ADOPT):
                     yield f"{change.address}: the tag {tag} is on an image that is not a build of ours"
 
 

@@ -34,6 +34,7 @@ class Request(NamedTuple):
         replace: replace these even though nothing differs.
         build: images may be built; otherwise those under their tags are used as they are.
         volumes: `destroy` takes the volumes too.
+        allow_removals: however much has left the spec, it goes.
         applied: by address, the settings label as it would be if labels could be changed: what was last applied in
             place. It only tells drift from a second edit.
     """
@@ -42,6 +43,7 @@ class Request(NamedTuple):
     replace: tuple[Address, ...] = ()
     build: bool = True
     volumes: bool = False
+    allow_removals: bool = False
     applied: Mapping[Address, str] = {}
 
 

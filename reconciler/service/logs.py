@@ -1,4 +1,4 @@
-"""Log lines: for a person on a terminal, JSON for a journal; always on stderr. Secrets and control characters go no further."""
+"""Log lines: for a person on a terminal, fields for systemd's journal, JSON elsewhere; on stderr but for the journal. Secrets and control characters go no further."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import structlog
 
 from reconciler.model.desired import DesiredState
 from reconciler.model.redaction import hide, secret_lines, secret_variables
+from reconciler.service.journald import JournalLogger, entry, is_journal
 
 
 def choose_format(chosen: str | None, environment: Mapping[str, str], stream: TextIO) -> str:
-    """As was asked for; else JSON for systemd's journal and for pipes, text for a terminal."""
+    """As was asked for; else entries for systemd's journal, JSON for pipes, text for a terminal."""
     if chosen:
         return chosen
+    if is_journal(stream, environment):
+        return "journal"
     under_systemd = environment.get("JOURNAL_STREAM") or environment.get("INVOCATION_ID")
     return "text" if stream.isatty() and not under_systemd else "json"
 
@@ -51,11 +54,19 @@ def make_logger(form: str, secrets: Secrets, stream: TextIO = sys.stderr, *, col
         del logger, method
         return {key: _guarded(value, secrets) for key, value in event.items()}
 
+    def journal(logger: object, method: str, event: structlog.typing.EventDict) -> bytes:
+        del logger, method
+        return entry(event)
+
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=colours) if form == "text" else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=colours)
+        if form == "text"
+        else journal
+        if form == "journal"
+        else structlog.processors.JSONRenderer()
     )
     return structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        JournalLogger(stream) if form == "journal" else structlog.PrintLogger(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
