@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench differential soak matrix systemd install uninstall
+.PHONY: help check format lint types imports tests golden bench differential soak matrix systemd install uninstall faults
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -43,6 +43,9 @@ uninstall: ## and out of it
 
 differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
 	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)
+
+faults: ## every call of every scenario goes wrong in every way, then the environment (40 minutes, as root): scripts/engine exec make faults [ARGS="--share 20"]
+	$(BIN)/python -m tests.faults.run $(ARGS)
 
 soak: ## a thousand random specs, then an adversary against `run`: scripts/engine exec make soak [EXAMPLES=1000 SECONDS=600 SEED=1]
 	RECONCILER_EXAMPLES=$(or $(EXAMPLES),1000) RECONCILER_SEED=$(or $(SEED),1) $(BIN)/pytest -q -n 2 tests/options/test_combinations.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reconciler.model.address import Address
 from reconciler.model.plan import Change, Plan, Verb
@@ -38,6 +38,7 @@ def put_together(
     """One outcome for each change of the first plan: what had been done after all is done."""
     by_key = {_key(change): outcome for change, outcome in zip(resumed.changes, later, strict=True)}
     is_left = {_key(change) for change in remaining.changes}
+    after = {_key(change): set(change.after) for change in remaining.changes}
     unclear = {outcome.address for outcome in outcomes if outcome.is_unclear}
     found = []
     for change, first in zip(planned.changes, outcomes, strict=True):
@@ -48,7 +49,19 @@ def put_together(
             found.append(first._replace(status=Status.DONE, message="", is_unclear=False))
         else:
             found.append(first)
-    return tuple(found)
+    undone = {outcome.address: outcome.status for outcome in found if outcome.status is not Status.DONE}
+    return tuple(
+        _needing(change, outcome, after.get(_key(change), set()) | set(change.after), undone)
+        for change, outcome in zip(planned.changes, found, strict=True)
+    )
+
+
+def _needing(change: Change, outcome: Outcome, after: set[Address], undone: Mapping[Address, Status]) -> Outcome:
+    """What waits still, for what: that which it waited for at first may be done by now."""
+    cause = next((address for address in sorted(after, key=lambda item: item.sort_key) if address in undone), None)
+    if outcome.status is not Status.BLOCKED or change.verb is Verb.BLOCKED or cause is None:
+        return outcome
+    return outcome._replace(message=f"it needs {cause}, which is {undone[cause].value}")
 
 
 def _key(change: Change) -> _Key:

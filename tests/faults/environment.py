@@ -66,6 +66,15 @@ def middle(player: Player, scenario: Scenario) -> int:
     return (player.clean(scenario)[0] + 1) // 2
 
 
+def deadly(player: Player, scenario: Scenario) -> int:
+    """The call before which the engine dies.
+
+    Docker 20.10.24 that is killed while it removes a network panics whenever it is started from then on (libnetwork,
+    `reservePools`): not then.
+    """
+    return 2 if scenario.name == "destroy" else middle(player, scenario)
+
+
 def complaint(told: str) -> str:
     """The line that says what went wrong."""
     lines = [line.strip() for line in told.splitlines()]
@@ -80,12 +89,13 @@ def complaint(told: str) -> str:
 def test_a_power_cut(scenario: Scenario, mortal: tuple[Victim, Player]) -> None:
     """The engine and everything on it ends in the middle, and comes back."""
     victim, player = mortal
+    player.begin_anew()
 
     def back() -> None:
         victim.engine("up")
         time.sleep(1)  # it starts what had run
 
-    told, problems = player.live_through(scenario, middle(player, scenario), lambda: victim.engine("kill"), back)
+    told, problems = player.live_through(scenario, deadly(player, scenario), lambda: victim.engine("kill"), back)
     note("power cut in the middle", scenario.name, complaint(told), problems)
     assert not problems, (problems, told)
 
@@ -93,7 +103,8 @@ def test_a_power_cut(scenario: Scenario, mortal: tuple[Victim, Player]) -> None:
 @each
 def test_the_engine_is_killed_and_containers_live_on(scenario: Scenario, restored: tuple[Victim, Player]) -> None:
     victim, player = restored
-    told, problems = player.live_through(scenario, middle(player, scenario), victim.kill_alone, victim.wait)
+    player.begin_anew()
+    told, problems = player.live_through(scenario, deadly(player, scenario), victim.kill_alone, victim.wait)
     note("engine killed, `--live-restore`", scenario.name, complaint(told), problems)
     assert not problems, (problems, told)
 
@@ -272,6 +283,7 @@ def push_something_big(api: docker.APIClient, reference: str, directory: Path) -
 def test_a_pull_fills_the_disk(mortal: tuple[Victim, Player], near_registry: str, tmp_path: Path) -> None:
     """What serves goes on; it settles when there is room."""
     victim, player = mortal
+    player.begin_anew()
     reference = f"{near_registry}/big:1"
     push_something_big(player.api, reference, tmp_path / "context")
     player.sweep()

@@ -72,7 +72,7 @@ class Player:
         self._strangers = make_strangers(self.engine, self.name)
         self._as_made = snapshot(self.engine, self.name, self._strangers[:2])
         self._token = secrets.token_hex(8)
-        self.turn = 0
+        self.turn, self._last = 0, ""
         self._is_kept, self._kept_in = False, ""
         self._clean: dict[str, tuple[int, int]] = {}
 
@@ -92,7 +92,6 @@ class Player:
     def clean(self, scenario: Scenario) -> tuple[int, int]:
         """Without a fault: how many calls change something, and how many of them create."""
         if scenario.name not in self._clean:
-            self.sweep()
             point = self._play(scenario, Fault.DELAY, 0)
             assert not point.problems, f"{scenario.name} without a fault: {point.problems}\n{point.told}"
         return self._clean[scenario.name]
@@ -149,6 +148,7 @@ class Player:
         self.proxy.meanwhile = {number: deed}
         code, told = self.run(*scenario.command, is_target=True)
         mend()
+        self.api.close()  # it would go on with connections to an engine that is no more
         passes, more = self.settle(scenario, code)
         problems = [] if passes <= _PASSES else [f"it does not settle: {more}"]
         problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told + more]
@@ -156,8 +156,9 @@ class Player:
 
     def prepare(self, scenario: Scenario) -> list[str]:
         """What is there before: the ids of what serves."""
-        if scenario.afresh:
+        if scenario.afresh or scenario.name != self._last:
             self.sweep()
+        self._last = scenario.name
         if files := scenario.before(self.turn):
             self.write(files)
             self.bench.settle()
@@ -203,6 +204,10 @@ class Player:
             code, told = self.run("plan", "--detailed-exitcode")
             text += told
         return (_PASSES + 1 if code else passes), text
+
+    def begin_anew(self) -> None:
+        """What is not ours counts as it is now: it was started anew, or ended, with its engine."""
+        self._as_made = snapshot(self.engine, self.name, self._strangers[:2])
 
     def running(self) -> list[str]:
         """The ids of our containers that run."""
@@ -296,6 +301,8 @@ def make_images(api: docker.APIClient) -> None:
         ("faults-broken:1", ["sh", "-c", "echo broken; exit 3"]),
         ("faults-job:1", ["sh", "-c", "echo worked"]),
     ):
+        if api.images(tag):
+            continue
         made = api.create_container("busybox:latest", command)
         repository, _, version = tag.partition(":")
         api.commit(made, repository, version)

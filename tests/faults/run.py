@@ -2,6 +2,8 @@
 
     python -m tests.faults.run [--scenario NAME]... [--fault NAME]... [--share N] [--seed N] [--workers N] [--again]
 
+Afterwards, unless something was selected, what is in `environment`.
+
 Results are kept in build/faults/points.json as they come, so that a run that was stopped goes on; `--again` begins anew.
 `--share N` tries one in N points, chosen by `--seed`. The exit status is 1 when a promise was broken.
 """
@@ -13,6 +15,7 @@ import json
 import os
 import queue
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -24,7 +27,7 @@ import docker
 from tests.faults.kinds import Fault
 from tests.faults.points import Player, Point, make_images
 from tests.faults.scenarios import SCENARIOS, Scenario
-from tests.faults.table import write_points
+from tests.faults.table import ENVIRONMENT, write_environment, write_points
 from tests.support.engine import find_engine
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +58,13 @@ def main() -> int:
         worker.join()
     print(f"{len(run.played)} points in {time.monotonic() - began:.0f} s; {len(run.broken)} broke a promise")
     write_points(list(run.kept.values()), [scenario.name for scenario in SCENARIOS])
-    return 1 if run.broken or run.died else 0
+    failed = bool(run.broken or run.died)
+    if not (options.scenario or options.fault or options.share > 1):
+        ENVIRONMENT.unlink(missing_ok=True)
+        program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/faults/environment.py"]
+        failed |= subprocess.run(program, cwd=ROOT, check=False).returncode != 0
+        write_environment()
+    return 1 if failed else 0
 
 
 class _Run:
