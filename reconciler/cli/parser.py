@@ -192,6 +192,9 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         help="replace it even though nothing differs; may be repeated",
     )
     parser.add_argument("--no-build", action="store_true", help="use the images present under their tags")
+    parser.add_argument(
+        "--allow-removals", action="store_true", help="remove what has left the spec even when that is most of it"
+    )
 
 
 _IMPORT = """\

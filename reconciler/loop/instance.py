@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.apply.writer import lock_directory
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError, UsageError
 from reconciler.loop.fetching import Fetchers
@@ -220,6 +221,7 @@ class Instance:
             locate=outside.locate,
             claim=self._claim,
             loaded=outside.loaded,
+            locks=lock_directory(outside.environment),
         )
         passes = Passes(name, settings.source, around, outside.state.memory_of(name))
         project = Project(passes, around, self._slots)

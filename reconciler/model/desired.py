@@ -99,7 +99,7 @@ class ImageResource(NamedTuple):
     """An image that is built (`build` is set; `reference` is its tag, `tags` are further ones) or pulled.
 
     `implied` marks an image that only a container names. `content` is the hash of all that the build reads; it is ""
-    until the context has been read.
+    until the context has been read. With `adopt`, a tag that is on somebody else's image goes over to what is built.
     """
 
     address: Address
@@ -111,6 +111,7 @@ class ImageResource(NamedTuple):
     content: str = ""
     origin: Origin = Origin("", ())
     tags: tuple[str, ...] = ()
+    adopt: bool = False
 
 
 class NetworkResource(NamedTuple):

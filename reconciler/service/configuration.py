@@ -189,7 +189,13 @@ def _converted(setting: Setting, raw: Any, complain: Callable[[str, str], None])
 
 
 def _policy(values: Mapping[str, Any]) -> Policy:
-    return Policy(values["apply"], values["heal"], values["flapping.limit"], values["flapping.window"])
+    return Policy(
+        values["apply"],
+        values["heal"],
+        values["flapping.limit"],
+        values["flapping.window"],
+        values["allow_removals"],
+    )
 
 
 def _projects(
@@ -236,8 +242,8 @@ def _declared(
         if wrong := wrong_project(str(name)):
             problems.at((*place, "name"), wrong, "give it a `name`")
             continue
-        apply, heal = entry.get("apply", policy.apply), entry.get("heal", policy.heal)
-        yield place, ProjectEntry(str(name), whole, policy._replace(apply=bool(apply), heal=bool(heal)), source)
+        said = {key: bool(entry.get(key, getattr(policy, key))) for key in ("apply", "heal", "allow_removals")}
+        yield place, ProjectEntry(str(name), whole, policy._replace(**said), source)
 
 
 def _origin(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,13 +10,8 @@ from typing import Any, TextIO
 import structlog
 
 from reconciler.model.desired import DesiredState
-from reconciler.planning.world import is_sensitive
+from reconciler.model.redaction import hide, secret_lines, secret_variables
 from reconciler.service.journald import JournalLogger, entry, is_journal
-
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-#: shorter values are words that stand in any text
-_SHORTEST_SECRET = 6
-_HIDDEN = "(secret)"
 
 
 def choose_format(chosen: str | None, environment: Mapping[str, str], stream: TextIO) -> str:
@@ -39,21 +33,10 @@ class Secrets:
 
     def learn(self, desired: DesiredState) -> None:
         """The contents of secrets, and the values of variables whose names say that they are secret."""
-        found = {
-            text
-            for content in desired.secrets.values()
-            for text in content.bytes.decode("utf-8", "ignore").splitlines()
-            if len(text) >= _SHORTEST_SECRET
-        }
+        found = secret_lines(desired.secrets.values())
         for container in desired.containers():
             variables = container.config.get("environment")
-            for name, value in variables.items() if isinstance(variables, Mapping) else ():
-                if (
-                    isinstance(value, str)
-                    and len(value) >= _SHORTEST_SECRET
-                    and is_sensitive(f"environment.{name}", value)
-                ):
-                    found.add(value)
+            found |= secret_variables(variables) if isinstance(variables, Mapping) else set()
         self.add(found)
 
     def add(self, values: Iterable[str]) -> None:
@@ -61,9 +44,7 @@ class Secrets:
             self._values |= frozenset(values)
 
     def hide(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, _HIDDEN)
-        return _CREDENTIALS.sub(rf"\1{_HIDDEN}@", text)
+        return hide(text, self._values)
 
 
 def make_logger(form: str, secrets: Secrets, stream: TextIO = sys.stderr, *, colours: bool = False) -> Any:

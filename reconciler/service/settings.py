@@ -43,6 +43,7 @@ SETTINGS = (
     Setting("", "root", str, "", "Every directory under this one that holds *.toml files is a project.", "/srv/specs"),
     Setting("", "apply", bool, default=_P.apply, summary="Whether new revisions are applied, or only shown.", example=False),
     Setting("", "heal", bool, default=_P.heal, summary="Whether drift is put back to what was applied last, or only reported.", example=False),
+    Setting("", "allow_removals", bool, default=_P.allow_removals, summary="Remove what has left the spec even when that is most of a project.", example=True),
     Setting("", "parallel", int, 8, "How many passes, of different projects, run at once.", 4, least=1),
     Setting("", "stop_timeout", str, 60.0, "How long a pass that is under way may take to end when the service stops.", "90s", is_duration=True),
     Setting("log", "format", str, "", "Log lines as text, as JSON or as fields of systemd's journal; else text on a terminal, fields where stderr is the journal, JSON elsewhere.", "json", choices=("text", "json", "journal")),
@@ -63,6 +64,7 @@ PROJECT = table(
     name=option(str, "What it is called here and in the logs; that of the directory when not given.", "shop"),
     apply=option(bool, "As above, for this project.", example=False),
     heal=option(bool, "As above, for this project.", example=False),
+    allow_removals=option(bool, "As above, for this project.", example=True),
 )
 TABLES = sorted({setting.table for setting in SETTINGS if setting.table})
 
