@@ -23,6 +23,7 @@ rollout = { ready_after = "0s", order = "stop-first" }
 image = "busybox:latest"
 command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]
 labels = { version = "VERSION" }
+restart = "unless-stopped"
 """
 SLOW = SPEC.replace(
     '["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]', '["sleep", "600"]\nstop_grace_period = "8s"'
