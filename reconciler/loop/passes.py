@@ -72,11 +72,6 @@ class Passes:
         self._is_settling = False
         self._statuses: tuple[tuple[str, str], ...] | None = None
 
-    @property
-    def project(self) -> str:
-        """The name of the project as its spec says."""
-        return self.last_good.project if self.last_good is not None else self.name
-
     def forget_failures(self, address: Address | None) -> None:
         """A person wants what failed, or was left alone, tried again."""
         self._forgotten.append(address)

@@ -14,7 +14,7 @@ from reconciler.loop.telling import SourceStatus
 from reconciler.model.observed import ObservedState
 from reconciler.source.directory import DirectorySource
 from reconciler.source.git_source import GitSource
-from reconciler.source.interface import Fetched, Reason, Revision
+from reconciler.source.interface import Fetched, Reason, Refusal, Revision
 from reconciler.source.settings import GitSettings
 from reconciler.spec.naming import default_project
 
@@ -133,7 +133,7 @@ class Git:
         self._turn = threading.Lock()
         record, current = self._source.record, self._source.current()
         attempted, applied = record.attempted, record.applied
-        self._refusal = attempted.refusal if attempted is not None else None
+        self._refusal: Refusal | None = None  # what was refused in a former life may be right by now
         self._problem: SpecError | None = None
         self._status = SourceStatus(
             " ".join(part for part in (settings.url, settings.ref, settings.path) if part),

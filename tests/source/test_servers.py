@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.source.git import Access, Git, GitFailedError
 from reconciler.source.interface import Reason
 from tests.source.conftest import Follow
 from tests.source.origin import Origin, ssh_key
@@ -169,3 +170,15 @@ def test_the_configuration_of_the_machine_decides_nothing(
     assert source.fetch().accepted.commit == served.head
     follow(dict(os.environ), url="ssh://git@127.0.0.1:1/x", ssh_key="/dev/null", known_hosts="/dev/null").fetch()
     assert not marker.exists()
+
+
+def test_a_token_that_comes_back_is_not_told(tmp_path: Path) -> None:
+    """Whatever a server says: here git itself repeats it."""
+    git = Git(tmp_path / "r.git", tmp_path, {})
+    git.run("init", "--quiet", "--bare", str(tmp_path / "r.git"))
+    with pytest.raises(GitFailedError) as failed:
+        git.run("rev-parse", "--verify", f"no-{TOKEN}", access=Access(secrets=(TOKEN,)))
+    assert TOKEN not in failed.value.text
+    with pytest.raises(GitFailedError, match="no-such") as failed:
+        git.run("cat-file", "-e", f"no-such-{TOKEN}", access=Access(secrets=(TOKEN,)))
+    assert "no-such-(redacted)" in failed.value.text
