@@ -5,16 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.parser import DEFAULT_PATH
 from reconciler.cli.render import use_colour
 from reconciler.cli.session import kept_hashes, locator, open_engine
+from reconciler.errors import UsageError
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
 from reconciler.loop.keeping import StateDirectory, default_directory
 from reconciler.loop.sources import Plain
 from reconciler.service.configuration import Configuration, configure, default_file
+from reconciler.service.http.listening import place_for, read_token
 from reconciler.service.logs import Secrets, choose_format, make_logger
 from reconciler.service.notify import Notifier
 from reconciler.service.recounting import Recounter
@@ -72,7 +77,40 @@ def run(options: argparse.Namespace) -> int:
         lambda: kept[0].number("stop_timeout"),
         once=options.once,
     )
-    return service.run()
+    if options.once:
+        return service.run()
+    with serving(configuration, instance, service, secrets, log):
+        return service.run()
+
+
+@contextmanager
+def serving(
+    configuration: Configuration, instance: Instance, service: Service, secrets: Secrets, log: Any
+) -> Iterator[None]:
+    """Serve HTTP for as long as the block runs, if that is wanted."""
+    try:
+        place = place_for(configuration.text("http.listen"), os.environ)
+    except ValueError as error:
+        raise UsageError(f"http.listen: {error}") from None
+    if place is None:
+        yield
+        return
+    from reconciler.service.http.interface import Served
+    from reconciler.service.http.server import Server
+
+    file = configuration.text("http.token_file")
+    token = partial(read_token, file, os.environ)
+    if file:
+        token()  # what is wrong with it is said at once
+    served = Served(instance, secrets, log, service.is_alive, lambda: service.is_ready, token)
+    server = Server(served, place, configuration.text("http.names"), lambda text: log.warning("service", text=text))
+    instance.observers.append(server.observe)
+    server.start()
+    log.info("serving", at=str(server.place), token=bool(file))
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:
