@@ -113,8 +113,8 @@ def event_document(told: Told) -> tuple[str, dict[str, Any]]:
     """What an observer was told: the name of the event, and its content."""
     match told:
         case PassStarted():
-            because = because_of(told)
-            return "pass-started", {**_about(told), "at": moment(told.at), "because": because}
+            triggers = triggers_of(told)
+            return "pass-started", {**_about(told), "at": moment(told.at), "triggers": triggers}
         case PlanMade():
             held = [{"address": str(item.address), "why": item.why.value} for item in told.held]
             content = {"revision": told.revision, "summary": told.plan.summary(), "held": held}
@@ -128,7 +128,7 @@ def event_document(told: Told) -> tuple[str, dict[str, Any]]:
                 "at": moment(told.at),
                 "seconds": round(told.seconds, 3),
                 "revision": told.revision,
-                "because": because_of(told),
+                "triggers": triggers_of(told),
                 "acted": told.report is not None,
                 "outcomes": outcomes,
                 "error": told.error[:_LONGEST_TEXT],
@@ -143,7 +143,7 @@ def event_document(told: Told) -> tuple[str, dict[str, Any]]:
             }
 
 
-def because_of(told: PassStarted | PassEnded) -> list[dict[str, str]]:
+def triggers_of(told: PassStarted | PassEnded) -> list[dict[str, str]]:
     """What had it look: each cause with its first text."""
     found: dict[str, str] = {}
     for trigger in told.triggers:
@@ -152,7 +152,7 @@ def because_of(told: PassStarted | PassEnded) -> list[dict[str, str]]:
 
 
 def _about(told: PassStarted | PlanMade | ActionHappened | PassEnded) -> dict[str, str]:
-    return {"project": told.project, "pass": told.pass_id}
+    return {"project": told.project, "pass_id": told.pass_id}
 
 
 def _happening_document(told: ActionHappened) -> dict[str, Any]:

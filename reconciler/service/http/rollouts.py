@@ -12,7 +12,7 @@ from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, Plan
 from reconciler.model.documents import outcome_document
 from reconciler.model.plan import Verb
 from reconciler.service.http.answers import moment
-from reconciler.service.http.chronicle import because_of
+from reconciler.service.http.chronicle import triggers_of
 
 _MOST_STEPS = 100
 _MOST_CHANGES = 500
@@ -56,7 +56,7 @@ class Rollouts:
 
     def _plan(self, told: PlanMade) -> None:
         begun = self._begun.get(told.project)
-        if begun is None or begun["pass"] != told.pass_id:
+        if begun is None or begun["pass_id"] != told.pass_id:
             return
         begun["revision"] = told.revision
         held = {item.address for item in told.held}
@@ -68,7 +68,7 @@ class Rollouts:
 
     def _action(self, told: ActionHappened) -> None:
         begun, happening = self._begun.get(told.project), told.happening
-        if begun is None or begun["pass"] != told.pass_id:
+        if begun is None or begun["pass_id"] != told.pass_id:
             return
         address = str(happening.address)
         change = begun["changes"].get(address)
@@ -80,7 +80,7 @@ class Rollouts:
 
     def _end(self, told: PassEnded) -> None:
         begun = self._begun.pop(told.project, None)
-        if begun is None or begun["pass"] != told.pass_id or told.report is None:
+        if begun is None or begun["pass_id"] != told.pass_id or told.report is None:
             return
         begun["seconds"] = round(told.seconds, 3)
         begun["revision"] = told.revision
@@ -89,9 +89,9 @@ class Rollouts:
 
 def _fresh(told: PassStarted) -> dict[str, Any]:
     return {
-        "pass": told.pass_id,
+        "pass_id": told.pass_id,
         "at": moment(told.at),
-        "because": because_of(told),
+        "triggers": triggers_of(told),
         "revision": "",
         "seconds": None,
         "changes": {},
