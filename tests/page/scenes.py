@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from reconciler.cli.session import locator
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
 from reconciler.loop.judge import Policy
 from reconciler.loop.keeping import StateDirectory
 from reconciler.loop.schedule import Timing
 from reconciler.loop.sources import Plain
 from reconciler.loop.telling import Condition, ProjectStatus
+from reconciler.loop.triggers import Cause
 from reconciler.model.address import parse_address
 from reconciler.model.observed import EngineFacts
 from reconciler.service.http.interface import Served
@@ -127,7 +129,7 @@ class Scenery:
         self.engine: Any = _engine()
         self.past = Past()
         state = StateDirectory(None, lambda text: None)
-        outside = Outside(lambda: self.engine, state, lambda text: None)
+        outside = Outside(lambda: self.engine, state, lambda text: None, locate=locator)
         self.instance = Instance(outside, Settings((), _FAST))
         self.policies: dict[str, Policy] = {}
         #: what a git source would say of itself, by project
@@ -155,11 +157,14 @@ class Scenery:
 
     # --- projects ----------------------------------------------------------------------------------------------
 
-    def write(self, name: str, spec: str, file: str = "") -> None:
+    def write(self, name: str, spec: str) -> None:
         (self.directory / name).mkdir(exist_ok=True)
         fresh = self.directory / name / "fresh"
         fresh.write_text(f'[project]\nname = "{name}"\n{spec}')
-        fresh.replace(self.directory / name / (file or f"{name}.toml"))
+        whole = self.directory / name / f"{name}.toml"
+        fresh.replace(whole)
+        if any(item.name == name for item in self.instance.snapshot().projects):
+            self.instance.reconcile(name, str(whole), Cause.FILES)  # told at once, where a watch may be a second late
 
     def keep(self, *names: str) -> None:
         projects = [
@@ -199,7 +204,9 @@ class _Told:
 
     def snapshot(self) -> Any:
         found = self._instance.snapshot()
-        projects = [_more(item, self._sources.get(item.name, {})) for item in found.projects]
+        projects = [
+            _more(item._replace(path=f"/srv/{item.name}"), self._sources.get(item.name, {})) for item in found.projects
+        ]
         return found._replace(projects=tuple(projects))  # type: ignore[arg-type]
 
 
@@ -288,8 +295,9 @@ def away(scenery: Scenery) -> None:
 
 def drifting(scenery: Scenery) -> None:
     """Differences that are only reported, a resource that is suspended, a spec with a mistake."""
-    scenery.policies["shop"] = Policy(heal=False)
     scenery.three_projects()
+    scenery.policies["shop"] = Policy(heal=False)
+    scenery.keep("shop", "metrics", "blog")
     scenery.engine.begin_present()
     for name, body in (("shop-api-1", {"Memory": 512 << 20, "MemorySwap": 1 << 30}), ("shop-redis-1", {"RestartPolicy": {"Name": "always"}})):
         scenery.engine.update_container(scenery.container(name), body)
@@ -302,7 +310,6 @@ def drifting(scenery: Scenery) -> None:
 
 def many(scenery: Scenery) -> None:
     """A hundred resources, a few of which are not as they should be."""
-    scenery.policies["fleet"] = Policy(heal=False)
     spec = '[network.mesh]\n' + "".join(
         f'[container.{name}-{number:02}]\nimage = "shop/web:3.2"\nnetworks = ["mesh"]\nports = ["127.0.0.1:{base + number}:80"]\n'
         for name, base in (("edge", 10000), ("render", 11000), ("search", 12000), ("orders", 13000))
@@ -312,6 +319,8 @@ def many(scenery: Scenery) -> None:
     scenery.write("metrics", METRICS)
     scenery.keep("fleet", "metrics")
     scenery.until("fleet", Condition.SETTLED)
+    scenery.policies["fleet"] = Policy(heal=False)
+    scenery.keep("fleet", "metrics")
     scenery.engine.begin_present()
     for name in ("fleet-render-07-1", "fleet-search-19-1"):
         scenery.engine.update_container(scenery.container(name), {"Memory": 64 << 20, "MemorySwap": 128 << 20})

@@ -73,7 +73,8 @@ const REASONS = {
 const VERBS = { create: "create", update: "update in place", replace: "replace", remove: "remove", adopt: "take over", blocked: "blocked" };
 const PAST = { create: "created", update: "updated", replace: "replaced", remove: "removed", adopt: "took over", blocked: "left" };
 const COSTS = { replace: "replaces it", data: "replaces it", restart: "restarts it" };
-const SYNC = { "in sync": "ok", "out of sync": "warn", missing: "warn", orphan: "warn", blocked: "warn" };
+const GENTLE = { update: "in place", network: "connects it anew", start: "starts it" };
+const SYNC = { "in sync": "ok", changing: "busy", "out of sync": "warn", missing: "warn", orphan: "warn", blocked: "warn" };
 const many = (count, one, more) => `${count} ${count === 1 ? one : more || one + "s"}`;
 const short = (revision) => (/^[0-9a-f]{40,64}$/.test(revision) ? revision.slice(0, 10) : revision);
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -105,15 +106,19 @@ function ago(moment, behind = " ago") {
   return h("time", { datetime: moment, title: new Date(moment).toLocaleString() }, whole < 5 && behind ? "just now" : span(whole) + behind);
 }
 
+// What stands in backquotes in our texts is code.
+const prose = (text) => String(text).split("`").map((part, position) => (position % 2 ? h("code", {}, part) : part));
+
 const badge = (tone, word) => h("span", { class: `badge ${tone}` }, icon(tone), word);
 const sign = (tone, word, quiet = tone === "ok") => h("span", { class: `state ${tone}${quiet ? " quiet" : ""}` }, icon(tone), word);
 
 // --- what is a problem ---------------------------------------------------------------------------------------------------
 
-const isProblem = (resource) => resource.sync !== "in sync" || !resource.well || Boolean(resource.held) || resource.suspended;
+const isProblem = (resource) => !["in sync", "changing"].includes(resource.sync) || resource.failed || !resource.well || Boolean(resource.held) || resource.suspended;
 
 function toneOf(resource) {
-  if (healthTone(resource) === "bad") return "bad";
+  if (resource.sync === "changing") return "busy";
+  if (healthTone(resource) === "bad" || resource.failed) return "bad";
   if (resource.suspended) return "mute";
   if (resource.sync !== "in sync" || resource.held || healthTone(resource) === "warn") return "warn";
   return healthTone(resource) === "busy" ? "busy" : "ok";
@@ -134,7 +139,7 @@ function verdictOf(status) {
   const names = (found) => (found.length > 3 ? many(found.length, "project") : found.map((project) => project.name).join(" and "));
   const broken = projects.filter((project) => project.condition === "failing" || project.condition === "invalid");
   const moving = projects.filter((project) => project.under_way);
-  const differing = all.filter((resource) => resource.sync !== "in sync" && !resource.suspended);
+  const differing = all.filter((resource) => !["in sync", "changing"].includes(resource.sync) && !resource.suspended);
   const ill = all.filter((resource) => healthTone(resource) === "bad");
   if (!status.engine.connected) {
     const text = status.engine.text ? `${capital(status.engine.text)}. ` : "";
@@ -142,12 +147,17 @@ function verdictOf(status) {
   }
   if (status.suspended) return ["mute", "Suspended: nothing is touched", "It goes on when it is resumed."];
   if (broken.length) return ["bad", `${names(broken)} ${broken.length === 1 ? "needs" : "need"} attention`];
+  const refused = projects.filter((project) => project.refusal);
+  if (refused.length) return ["bad", `The newest revision of ${names(refused)} is refused`];
   if (moving.length) {
     const count = moving.flatMap((project) => project.under_way.changes).length;
     return ["busy", `Changing ${many(count, "resource")} in ${names(moving)}`];
   }
   if (projects.some((project) => project.condition === "starting")) return ["busy", "Looking for the first time"];
-  if (ill.length) return ["bad", ill.length === 1 ? `${ill[0].address} is not well` : `${ill.length} resources are not well`];
+  if (ill.length) {
+    const more = differing.filter((resource) => !ill.includes(resource)).length;
+    return ["bad", ill.length === 1 ? `${ill[0].address} is not well` : `${ill.length} resources are not well`, more ? `${many(more, "other differs", "others differ")} from the spec.` : ""];
+  }
   if (differing.length) return ["warn", `${many(differing.length, "resource differs", "resources differ")} from the spec`];
   if (projects.some((project) => project.suspended) || all.some((resource) => resource.suspended)) {
     return ["ok", "Everything is as declared", "Some of it is suspended and is not touched."];
@@ -164,7 +174,7 @@ function showVerdict(status) {
   byId("verdict").className = `verdict ${tone}`;
   show(byId("verdict"), [
     h("div", { class: `sign ${tone}` }, icon(tone)),
-    h("div", {}, h("h1", {}, title), text ? h("p", {}, text) : "",
+    h("div", {}, h("h1", {}, title), text ? h("p", {}, prose(text)) : "",
       h("div", { class: "figures" },
         h("span", {}, h("b", {}, String(status.projects.length)), status.projects.length === 1 ? " project" : " projects"),
         of(synced, "in sync"), of(well, "well"))),
@@ -176,10 +186,8 @@ function showTop(status) {
   const engine = status.engine;
   const tone = engine.connected ? "ok" : "away";
   show(byId("engine"), [
-    sign(tone, engine.connected ? "Engine" : "Engine away", engine.connected),
-    engine.version ? h("span", {}, h("span", { class: "sep" }, "·"), engine.version) : "",
-    engine.name ? h("span", {}, h("span", { class: "sep" }, "·"), engine.name) : "",
-    engine.connected ? "" : h("span", {}, h("span", { class: "sep" }, "·"), ago(engine.since)),
+    sign(tone, engine.name || "engine", engine.connected),
+    h("span", {}, h("span", { class: "sep" }, "·"), engine.connected ? `engine ${engine.version}` : "away since ", engine.connected ? "" : ago(engine.since)),
   ].filter(Boolean));
   const key = byId("key");
   key.hidden = !status.takes_orders;
@@ -220,7 +228,8 @@ function orders(project, address, isSuspended, kind) {
 }
 
 function projectCard(status, project) {
-  const [tone, word] = CONDITIONS[project.under_way ? "changing" : project.condition] || ["mute", project.condition];
+  const isBehind = !status.engine.connected;
+  const [tone, word] = isBehind ? ["mute", `${(CONDITIONS[project.condition] || ["", project.condition])[1]} when last seen`] : CONDITIONS[project.under_way ? "changing" : project.condition] || ["mute", project.condition];
   const plan = state.plans.get(project.name);
   const changes = new Map((plan?.plan?.changes || []).map((change) => [change.address, change]));
   const shown = project.resources.filter((resource) => matches(project, resource));
@@ -228,16 +237,18 @@ function projectCard(status, project) {
   if (isNarrowed && !shown.length && !(state.onlyProblems && !state.filter && tone === "bad")) return null;
   // Those that serve first; of the rest only what needs attention stands with them.
   const front = shown.filter((resource) => resource.kind === "container" || isProblem(resource) || isNarrowed);
-  front.sort((a, b) => (a.kind === "container" ? 0 : 1) - (b.kind === "container" ? 0 : 1));
+  const isLong = front.length > 14; // then what needs attention must not be looked for
+  const rank = (resource) => (isLong && isProblem(resource) ? (toneOf(resource) === "bad" ? -3 : -2) : 0) + (resource.kind === "container" ? 0 : 1);
+  front.sort((a, b) => rank(a) - rank(b));
   const rest = shown.filter((resource) => !front.includes(resource));
   const few = changes.size <= 4;
-  return h("section", { class: "card project", "data-key": project.name, "aria-labelledby": `project-${project.name}` },
+  return h("section", { class: `card project${isBehind ? " behind" : ""}${isLong ? " dense" : ""}`, "data-key": project.name, "aria-labelledby": `project-${project.name}` },
     h("header", {},
-      h("h2", { id: `project-${project.name}` }, project.name, badge(tone, word), project.suspended && project.condition !== "suspended" ? badge("mute", "Suspended") : ""),
+      h("h2", { id: `project-${project.name}` }, project.name, badge(tone, word), project.refusal ? badge("bad", "Refused") : "", project.suspended && project.condition !== "suspended" ? badge("mute", "Suspended") : ""),
       h("div", { class: "buttons" }, orders(project.name, "", project.suspended, "small")),
       h("div", { class: "facts" },
         h("span", {}, h("code", {}, project.source || project.path)),
-        trail(project) ? "" : project.attempted ? h("span", {}, "revision ", h("code", { title: project.attempted }, short(project.attempted))) : "",
+        trail(project) ? "" : project.attempted ? h("span", {}, "revision ", h("code", { title: project.attempted }, short(project.attempted)), project.attempted === project.applied ? " in force" : "") : "",
         project.last_pass ? h("span", {}, "looked ", ago(project.last_pass)) : h("span", {}, "not looked at yet")),
       trail(project)),
     notes(status, project), rollout(project),
@@ -249,10 +260,10 @@ function projectCard(status, project) {
 function trail(project) {
   if (!project.source && !project.accepted) return "";
   const stations = [["attempted", project.attempted], ["accepted", project.accepted], ["applied", project.applied]].filter(([, revision]) => revision);
-  if (stations.length < 2) return "";
-  const first = stations[0][1];
+  const first = stations[0]?.[1];
+  if (stations.every(([, revision]) => revision === first)) return ""; // then there is one revision to speak of
   return h("ol", { class: "trail", "aria-label": "Revisions" },
-    stations.map(([word, revision]) => h("li", { class: revision === first ? "" : "differs" }, h("span", {}, `${word} `, h("b", { class: "mono", title: revision }, short(revision))))));
+    stations.map(([word, revision]) => h("li", { class: revision === first && project.refusal ? "refused" : null }, h("span", {}, `${word} `, h("b", { class: "mono", title: revision }, short(revision))))));
 }
 
 function note(tone, title, ...content) {
@@ -264,16 +275,16 @@ function notes(status, project) {
   if (project.problems.length) {
     found.push(note("bad", project.resources.length ? "The spec is invalid; the last good one stays in force" : "The spec is invalid; nothing is touched",
       h("ul", {}, project.problems.slice(0, 20).map((problem) => h("li", { class: "problem" },
-        h("code", {}, [problem.file.split("/").pop(), problem.line, problem.column].filter(Boolean).join(":")), ` ${[problem.path, problem.message].filter(Boolean).join(": ")}`,
-        problem.hint ? h("small", {}, problem.hint) : "")))));
+        h("code", {}, [problem.file.split("/").pop(), problem.line, problem.column].filter(Boolean).join(":")), " ", prose([problem.path, problem.message].filter(Boolean).join(": ")),
+        problem.hint ? h("small", {}, prose(problem.hint)) : "")))));
   } else if (project.condition === "invalid") {
-    found.push(note("bad", "Not kept", h("p", {}, project.text)));
+    found.push(note("bad", "Not kept", h("p", {}, prose(project.text))));
   } else if (project.condition === "engine away" && status.engine.connected) {
-    found.push(note("away", "The engine did not answer", h("p", {}, project.text)));
+    found.push(note("away", "The engine did not answer", h("p", {}, prose(project.text))));
   } else if (project.condition === "failing" && !project.failures.length) {
-    found.push(note("bad", "The last pass failed", h("p", {}, project.text)));
+    found.push(note("bad", "The last pass failed", h("p", {}, prose(project.text))));
   }
-  if (project.refusal) found.push(note("bad", "The newest revision is refused; the former one stays in force", h("p", {}, project.refusal)));
+  if (project.refusal) found.push(note("bad", "The newest revision is refused; the former one stays in force", h("p", {}, prose(project.refusal))));
   const known = new Set(project.resources.map((resource) => resource.address));
   for (const failure of project.failures.filter((item) => !known.has(item.address))) {
     found.push(note("bad", `${failure.address} failed`, h("p", {}, failure.message)));
@@ -305,7 +316,7 @@ function move(change) {
       const until = isLast ? (isOn ? now() : null) : Date.parse(steps[position + 1].at);
       return h("li", { class: isLast ? (isOn ? "now" : "broke") : "" },
         h("span", {}, step.text, isLast && change.line ? h("span", { class: "line" }, change.line) : ""),
-        until ? h("time", {}, `${Math.max(0, (until - Date.parse(step.at)) / 1000).toFixed(1)} s`) : "");
+        until - Date.parse(step.at) >= 100 ? h("time", {}, `${((until - Date.parse(step.at)) / 1000).toFixed(1)} s`) : "");
     })) : "",
     change.message ? h("pre", {}, change.message) : "");
 }
@@ -327,6 +338,7 @@ function rows(project, resource, changes, few) {
   const key = `${project.name}/${resource.address}`;
   const change = changeOf(resource, changes);
   const failure = project.failures.find((item) => item.address === resource.address);
+  const held = project.held.find((item) => item.address === resource.address);
   const isOpen = state.isOpen.get(key) ?? Boolean(few && !project.under_way && (change || failure));
   const tone = toneOf(resource);
   const attention = tone === "ok" || tone === "busy" ? "" : ` attention ${tone}`;
@@ -335,12 +347,12 @@ function rows(project, resource, changes, few) {
   const row = h("tr", { class: `row${attention}`, role: "row", "data-key": key },
     h("td", { role: "cell" }, h("button", { type: "button", class: "name", "aria-expanded": String(isOpen), "aria-controls": isOpen ? id : null, "data-do": "toggle", "data-open": key },
       icon("more"), h("span", {}, resource.kind === "container" ? "" : h("span", { class: "kind" }, `${resource.kind} `), name, index ? h("span", { class: "index" }, index) : ""),
-      resource.suspended ? h("span", { class: "tag" }, "suspended") : resource.held ? h("span", { class: "tag" }, "held back") : "", resource.job ? h("span", { class: "tag" }, "job") : "")),
+      resource.suspended ? h("span", { class: "tag" }, "suspended") : held ? h("span", { class: "tag" }, held.why) : "", resource.job ? h("span", { class: "tag" }, "job") : "")),
     h("td", { role: "cell" }, sign(resource.suspended && resource.sync === "blocked" ? "mute" : SYNC[resource.sync] || "warn", resource.sync)),
     h("td", { role: "cell" }, sign(healthTone(resource), resource.health), resource.rollout ? h("div", { class: "since" }, `${rolloutRole(resource.rollout.name)} ${resource.rollout.health}`) : ""),
     h("td", { role: "cell", class: "since" }, ago(resource.since, "")),
     h("td", { role: "cell", class: "long", title: resource.image }, resource.kind === "image" ? h("code", {}, resource.image) : resource.image),
-    h("td", { role: "cell", class: "long", title: resource.ports.join(", ") }, resource.ports.join(", ")));
+    h("td", { role: "cell", class: "long" }, resource.ports.map((port) => h("span", { class: "port" }, port))));
   if (!isOpen) return [row];
   return [row, h("tr", { class: `inside${attention}`, role: "row", id, "data-key": `${key}:inside` }, h("td", { role: "cell", colspan: 6 }, detail(project, resource, change, failure)))];
 }
@@ -353,21 +365,20 @@ function detail(project, resource, change, failure) {
   const key = `${project.name}/${resource.address}`;
   const held = project.held.find((item) => item.address === resource.address);
   const parts = [];
-  if (change) parts.push(h("p", { class: "why" }, h("b", {}, capital(VERBS[change.verb])), change.order ? ` (${change.order})` : "", `, as ${REASONS[change.reason] || change.reason}`, change.note && change.note !== held?.text ? `. ${capital(change.note)}` : ""));
+  if (change) parts.push(h("p", { class: "why" }, h("b", {}, capital(VERBS[change.verb])), change.order ? ` (${change.order})` : "", `, as ${REASONS[change.reason] || change.reason}`, change.note && change.note !== held?.text && !change.note.endsWith("as asked for") ? prose(`. ${capital(change.note)}`) : ""));
   else if (!failure && !isProblem(resource)) parts.push(h("p", { class: "why" }, "As declared."));
   else if (!change && !resource.well) parts.push(h("p", { class: "why" }, `As declared, and ${resource.health}: its log may say why.`));
   if (held) {
     const until = held.until && Date.parse(held.until) > now() ? ` Again in ${span(-since(held.until))}.` : "";
-    parts.push(h("p", { class: "held" }, icon("pause"), h("span", {}, h("b", {}, `Held back (${held.why}): `), `${held.text}.${until}`)));
+    parts.push(h("p", { class: "held" }, icon("pause"), h("span", {}, h("b", {}, "Held back: "), prose(held.text.replace(/\.$/, "")), `.${until}`)));
   }
   if (failure && !(held && held.text.includes(failure.message))) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since)), h("pre", {}, failure.message));
   if (change?.fields.length) parts.push(diff(change.fields, change.reason));
-  if (change?.actions.length) parts.push(h("details", { class: "plan-actions" }, h("summary", {}, `${many(change.actions.length, "step")}`), h("ol", {}, change.actions.map((action) => h("li", {}, action)))));
   const last = failure && project.last_change?.changes.find((item) => item.address === resource.address && item.status !== "done");
-  if (last?.steps.length) parts.push(h("details", { class: "plan-actions" }, h("summary", {}, "What was tried"), h("ol", {}, last.steps.map((step) => h("li", {}, step.text)))));
   const buttons = [
     resource.kind === "container" && resource.health !== "absent" ? button("log", "log", state.logs.has(key) ? "Look again" : "Log", { "data-project": project.name, "data-address": resource.address }, "small") : "",
     ...orders(project.name, resource.address, resource.suspended, "small"),
+    last?.steps.length ? steps("What was tried", last.steps.map((step) => step.text)) : change?.actions.length ? steps(many(change.actions.length, "step"), change.actions) : "",
   ].filter(Boolean);
   if (buttons.length) parts.push(h("div", { class: "buttons" }, buttons));
   for (const log of state.logs.get(key) || []) {
@@ -376,19 +387,24 @@ function detail(project, resource, change, failure) {
   return h("div", { class: "detail" }, parts);
 }
 
+function steps(title, texts) {
+  return h("details", { class: "plan-actions" }, h("summary", { class: "button small quiet" }, icon("more"), title), h("ol", {}, texts.map((text) => h("li", {}, text))));
+}
+
 function diff(fields, reason) {
   return h("dl", { class: "diff" }, fields.map((field) => h("div", { class: "field" },
     h("dt", {}, field.path),
     h("dd", { class: "values" }, value("del", field, "observed"), icon("arrow"), h("span", { class: "unseen" }, "becomes"), value("ins", field, "desired")),
     h("dd", { class: "about" },
       field.reason === reason ? "" : h("span", {}, REASONS[field.reason] || field.reason),
-      COSTS[field.forces] ? h("span", { class: "cost" }, COSTS[field.forces]) : h("span", {}, field.forces === "update" ? "in place" : field.forces.startsWith("signal:") ? `sends ${field.forces.slice(7)}` : ""),
+      COSTS[field.forces] ? h("span", { class: "cost" }, COSTS[field.forces]) : field.forces.startsWith("signal:") ? h("span", {}, `sends ${field.forces.slice(7)}`) : GENTLE[field.forces] ? h("span", {}, GENTLE[field.forces]) : "",
       field.source ? h("code", {}, field.source) : ""))));
 }
 
 function value(tag, field, side) {
   const raw = field[side];
-  const text = field.shown ? field.shown[side] : raw === null ? "(none)" : typeof raw === "string" ? raw : JSON.stringify(raw);
+  const written = field.shown ? field.shown[side] : raw === null ? "(none)" : JSON.stringify(raw);
+  const text = /^"[^"\\\s]+"$/.test(written) ? written.slice(1, -1) : written; // quotes only where they tell something
   const isAbsent = text === "(none)" || text === "";
   return h(tag, { class: isAbsent ? "absent" : null }, isAbsent ? "none" : text);
 }
@@ -418,7 +434,7 @@ function sentence(entry) {
   const resources = entry.resources || [];
   if (!resources.length) return entry.error ? "could not look" : "did nothing";
   const failed = resources.filter((item) => item.status !== "done" && item.status !== "blocked");
-  if (failed.length) return `${failed[0].address}: ${failed[0].status}${failed.length > 1 ? `, and ${failed.length - 1} more` : ""}`;
+  if (failed.length) return `${failed[0].address} ${failed[0].status}${failed.length > 1 ? `; ${failed.length - 1} more` : ""}`;
   if (resources.length === 1) return `${PAST[resources[0].verb] || resources[0].verb} ${resources[0].address}`;
   const counts = Object.keys(PAST).map((verb) => [resources.filter((item) => item.verb === verb).length, verb]).filter(([count]) => count);
   return `${counts.map(([count, verb]) => `${PAST[verb]} ${count}`).join(", ")}`;
@@ -487,6 +503,20 @@ async function ask(path, options = {}) {
   return document;
 }
 
+// What a pass is at is known sooner than how it stands afterwards.
+function prepared(status) {
+  for (const project of status.projects) {
+    const failed = new Set(project.failures.map((failure) => failure.address));
+    const moving = new Set((project.under_way?.changes || []).filter((change) => change.seconds === null).map((change) => change.address));
+    for (const resource of project.resources) {
+      if (moving.has(resource.address)) resource.sync = "changing";
+      resource.failed = failed.has(resource.address);
+      resource.ports = resource.ports.map((port) => port.replace(/\/tcp$/, "").replace("->", "→"));
+    }
+  }
+  return status;
+}
+
 let isLooking = false, isDue = false;
 async function look() {
   if (isLooking) { isDue = true; return; }
@@ -494,7 +524,7 @@ async function look() {
   try {
     const [status, plans] = await Promise.all([ask("status"), ask("plan")]);
     skew = Date.parse(status.at) - Date.now();
-    state.status = status;
+    state.status = prepared(status);
     state.plans = new Map(plans.projects.map((entry) => [entry.name, entry]));
     state.trouble = "";
   } catch (error) {
