@@ -36,7 +36,9 @@ class Past:
         })  # fmt: skip
 
     def entries(self, project: str, limit: int, before: int | None) -> list[dict[str, Any]]:
-        found = [item for item in self._entries if project in ("", item["project"]) and item["id"] < (before or 1 << 62)]
+        found = [
+            item for item in self._entries if project in ("", item["project"]) and item["id"] < (before or 1 << 62)
+        ]
         details = ("changes", "outcomes")
         return [{key: value for key, value in item.items() if key not in details} for item in found[:limit]]
 

@@ -1,6 +1,6 @@
 """Worlds to look at: projects on the engine in memory, served as `reconciler run` serves them.
 
-    python -m tests.page.scenes SCENE [PORT]     serves one until it is interrupted
+python -m tests.page.scenes SCENE [PORT]     serves one until it is interrupted
 """
 
 import sys
@@ -109,7 +109,9 @@ ports = ["80:80", "443:443"]
 volumes = ["certificates:/data"]
 [volume.certificates]
 """
-_PLAIN = dict(web="3.2", api="1.4", workers="4", memory="256M", level="info", password="correct-horse-battery")
+_PLAIN = {
+    "web": "3.2", "api": "1.4", "workers": "4", "memory": "256M", "level": "info", "password": "correct-horse-battery",
+}  # fmt: skip
 _BROKEN = b"""2026-11-24 15:02:11 INFO  starting shop-api 1.5
 2026-11-24 15:02:11 INFO  connecting to db:5432 as shop
 2026-11-24 15:02:12 ERROR migration 0042 is missing: relation "orders_v2" does not exist
@@ -254,7 +256,9 @@ def _engine() -> MemoryEngine:
     remote["shop/api:1.6"] = _image("shop/api:1.6", Behaviour(exit_code=1, output=_BROKEN))
     remote["shop/migrate:9"] = JOB
     for reference in list(remote):
-        remote[f"docker.io/{reference}" if reference.count("/") else f"docker.io/library/{reference}"] = remote[reference]
+        remote[f"docker.io/{reference}" if reference.count("/") else f"docker.io/library/{reference}"] = remote[
+            reference
+        ]
     return engine
 
 
@@ -299,7 +303,10 @@ def drifting(scenery: Scenery) -> None:
     scenery.policies["shop"] = Policy(heal=False)
     scenery.keep("shop", "metrics", "blog")
     scenery.engine.begin_present()
-    for name, body in (("shop-api-1", {"Memory": 512 << 20, "MemorySwap": 1 << 30}), ("shop-redis-1", {"RestartPolicy": {"Name": "always"}})):
+    for name, body in (
+        ("shop-api-1", {"Memory": 512 << 20, "MemorySwap": 1 << 30}),
+        ("shop-redis-1", {"RestartPolicy": {"Name": "always"}}),
+    ):
         scenery.engine.update_container(scenery.container(name), body)
     scenery.instance.suspend("metrics", parse_address("container.grafana"))
     scenery.write("blog", BLOG.replace("ports", "prots") + '[container.extra]\nimgae = "x"\n')

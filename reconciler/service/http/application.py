@@ -215,9 +215,20 @@ def make_application(answers: Answers) -> Starlette:
         del request
         return refusal(503, str(error).partition("\n")[0])
 
+    def crashed(
+        request: Request, error: Exception
+    ) -> Response:  # it goes on to whoever stands around, who tells the log
+        del request
+        return refusal(500, f"a bug in reconciler: {type(error).__name__}", "its log says more")
+
     application = Starlette(
         routes=answers.routes(),
-        exception_handlers={RefusalError: refused, HTTPException: failed, ReconcilerError: misconfigured},
+        exception_handlers={
+            RefusalError: refused,
+            HTTPException: failed,
+            ReconcilerError: misconfigured,
+            Exception: crashed,
+        },
     )
     application.router.redirect_slashes = False
     return application

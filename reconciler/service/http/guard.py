@@ -65,12 +65,10 @@ class Guard:
             return
         except TimeoutError:
             if not has_begun:
-                await refusal(503, "it took too long", "the engine may be busy; try again")(scope, receive, send)
+                answer = refusal(503, "it took too long", "the engine may be busy; try again")
+                await answer(scope, receive, send_guarded)
         except Exception as error:
             self._complain(f"a bug in reconciler, at {scope['path']!r}: {type(error).__name__}: {error}")
-            if not has_begun:
-                answer = refusal(500, f"a bug in reconciler: {type(error).__name__}", "its log says more")
-                await answer(scope, receive, send_guarded)
 
     def _is_meant(self, scope: MutableMapping[str, Any]) -> bool:
         if self._names is None:

@@ -51,6 +51,11 @@ class Server:
         self._thread = threading.Thread(target=self._run, daemon=True, name="http")
         _hear_what_uvicorn_says(complain)
 
+    @property
+    def followers(self) -> int:
+        """How many follow the events."""
+        return self._streams.count
+
     def observe(self, told: Told) -> None:
         self._rollouts(told)  # first: whoever is told of an event may ask at once
         self._chronicle(told)

@@ -27,6 +27,10 @@ class Streams:
         self._followers: set[asyncio.Event] = set()
         self._is_closing = False
 
+    @property
+    def count(self) -> int:
+        return len(self._followers)
+
     def close(self) -> None:
         """All of them end."""
         self._is_closing = True

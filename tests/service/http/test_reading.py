@@ -83,9 +83,7 @@ def test_the_tail_of_a_log_without_secrets_and_colours(world: World, serve: Serv
     document = site.ask("/api/v1/logs?project=shop&address=container.web&tail=5").json()
     assert [item["name"] for item in document["containers"]] == ["shop-web-1", "shop-web-2"]
     assert document["containers"][0]["status"] == "running"
-    assert document["containers"][0]["text"] == (
-        "ready \\x1b]0;title\\x07\nstep 2\nthe password is (secret)"
-    )
+    assert document["containers"][0]["text"] == ("ready \\x1b]0;title\\x07\nstep 2\nthe password is (secret)")
     one = site.ask("/api/v1/logs?project=shop&address=container.web[2]").json()
     assert [item["name"] for item in one["containers"]] == ["shop-web-2"]
 
