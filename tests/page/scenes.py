@@ -139,14 +139,24 @@ class Scenery:
         self.complaints: list[str] = []
         secrets = Secrets()
         secrets.add({"correct-horse-battery", "kept-in-a-vault"})
-        served = Served(
+        self._served = Served(
             _Told(self.instance, self.sources),  # type: ignore[arg-type]  # it is one, and says more
             secrets, _Silent(), lambda: True, lambda: True, lambda: TOKEN if token else "", journal=self.past,
         )  # fmt: skip
-        self.server = Server(served, Place(host="127.0.0.1", port=port), "", self.complaints.append)
-        self.instance.observers += [self.past, self.server.observe]
-        self.server.start()
+        self.instance.observers.append(self.past)
+        self.server = self._serve(port)
         self.instance.start()
+
+    def _serve(self, port: int) -> Server:
+        server = Server(self._served, Place(host="127.0.0.1", port=port), "", self.complaints.append)
+        self.instance.observers.append(server.observe)
+        server.start()
+        return server
+
+    def serve_again(self) -> None:
+        """Anew, at the same port, as after a restart."""
+        self.instance.observers.remove(self.server.observe)
+        self.server = self._serve(self.server.place.port)
 
     @property
     def address(self) -> str:

@@ -243,6 +243,7 @@ def test_a_bug_is_answered_without_its_traceback_and_told_to_the_log(
     answer = site.ask("/api/v1/status")
     assert answer.status == 500
     assert answer.json()["error"]["message"] == "a bug in reconciler: ZeroDivisionError"
+    until(lambda: bool(site.complaints))
     assert site.complaints == ["a bug in reconciler, at '/api/v1/status': ZeroDivisionError: canary"]
     site.complaints.clear()
 

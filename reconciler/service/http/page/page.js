@@ -318,7 +318,7 @@ function move(change) {
         h("span", {}, step.text, isLast && change.line ? h("span", { class: "line" }, change.line) : ""),
         until - Date.parse(step.at) >= 100 ? h("time", {}, `${((until - Date.parse(step.at)) / 1000).toFixed(1)} s`) : "");
     })) : "",
-    change.message ? h("pre", {}, change.message) : "");
+    change.message ? output(change.message, `What became of ${change.address}`) : "");
 }
 
 // --- resources -----------------------------------------------------------------------------------------------------------
@@ -372,7 +372,7 @@ function detail(project, resource, change, failure) {
     const until = held.until && Date.parse(held.until) > now() ? ` Again in ${span(-since(held.until))}.` : "";
     parts.push(h("p", { class: "held" }, icon("pause"), h("span", {}, h("b", {}, "Held back: "), prose(held.text.replace(/\.$/, "")), `.${until}`)));
   }
-  if (failure && !(held && held.text.includes(failure.message))) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since)), h("pre", {}, failure.message));
+  if (failure && !(held && held.text.includes(failure.message))) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since)), output(failure.message, `Why ${resource.address} failed`));
   if (change?.fields.length) parts.push(diff(change.fields, change.reason));
   const last = failure && project.last_change?.changes.find((item) => item.address === resource.address && item.status !== "done");
   const buttons = [
@@ -382,10 +382,13 @@ function detail(project, resource, change, failure) {
   ].filter(Boolean);
   if (buttons.length) parts.push(h("div", { class: "buttons" }, buttons));
   for (const log of state.logs.get(key) || []) {
-    parts.push(h("div", { class: "log" }, h("h4", {}, log.name, h("small", {}, log.status)), h("pre", { tabindex: 0, "aria-label": `Log of ${log.name}` }, log.text || "It wrote nothing.")));
+    parts.push(h("div", { class: "log" }, h("h4", {}, log.name, h("small", {}, log.status)), output(log.text || "It wrote nothing.", `Log of ${log.name}`)));
   }
   return h("div", { class: "detail" }, parts);
 }
+
+// It may be longer than its box: then the keyboard must reach it.
+const output = (text, label) => h("pre", { tabindex: 0, role: "region", "aria-label": label }, text);
 
 function steps(title, texts) {
   return h("details", { class: "plan-actions" }, h("summary", { class: "button small quiet" }, icon("more"), title), h("ol", {}, texts.map((text) => h("li", {}, text))));
@@ -461,12 +464,12 @@ function passDetail(entry) {
   const outcomes = new Map((pass.outcomes || []).map((outcome) => [outcome.address, outcome]));
   return h("div", { class: "pass" },
     h("p", { class: "why" }, new Date(entry.at).toLocaleString(), entry.revision ? h("span", {}, ", revision ", h("code", { title: entry.revision }, short(entry.revision))) : ""),
-    pass.error ? h("pre", {}, pass.error) : "",
+    pass.error ? output(pass.error, "Why it failed") : "",
     (pass.changes || []).map((change) => {
       const outcome = outcomes.get(change.address);
       return h("div", {}, h("h4", {}, change.address, outcome ? h("small", {}, outcome.status === "done" ? `${PAST[change.verb]} in ${outcome.seconds.toFixed(1)} s` : outcome.status) : ""),
         h("p", { class: "why" }, `As ${REASONS[change.reason] || change.reason}.`), change.fields.length ? diff(change.fields, change.reason) : "",
-        outcome?.message ? h("pre", { tabindex: 0, "aria-label": `What became of ${change.address}` }, outcome.message) : "");
+        outcome?.message ? output(outcome.message, `What became of ${change.address}`) : "");
     }));
 }
 
