@@ -7,9 +7,9 @@ from typing import Any
 from reconciler import __version__
 from reconciler.loop.judge import Held
 from reconciler.loop.telling import ProjectStatus, ResourceStatus, Snapshot
-from reconciler.model.documents import FORMAT_VERSION, change_document, plan_document
-from reconciler.model.plan import Change, Plan
+from reconciler.model.documents import FORMAT_VERSION
 from reconciler.service.http.answers import moment
+from reconciler.service.http.changes import shown_plan
 from reconciler.service.http.rollouts import Rollouts
 from reconciler.standing import WELL, health_of
 
@@ -127,15 +127,3 @@ def plans_document(snapshot: Snapshot, name: str) -> dict[str, Any]:
             for project in projects
         ],
     }
-
-
-def shown_plan(plan: Plan) -> dict[str, Any]:
-    """What `plan --json` prints, with each field's values also as a person writes them."""
-    return {**plan_document(plan), "changes": [_shown_change(change) for change in plan.changes]}
-
-
-def _shown_change(change: Change) -> dict[str, Any]:
-    document = change_document(change)
-    for field, shown in zip(change.fields, document["fields"], strict=True):
-        shown["shown"] = {"observed": field.shown[0], "desired": field.shown[1]}
-    return document

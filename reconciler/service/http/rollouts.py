@@ -12,6 +12,7 @@ from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, Plan
 from reconciler.model.documents import outcome_document
 from reconciler.model.plan import Verb
 from reconciler.service.http.answers import moment
+from reconciler.service.http.changes import shown_change
 from reconciler.service.http.chronicle import triggers_of
 
 _MOST_STEPS = 100
@@ -64,6 +65,7 @@ class Rollouts:
             if change.verb is not Verb.BLOCKED and change.address not in held:
                 waiting = _change(str(change.address), change.verb.value)
                 waiting["reason"], waiting["order"] = change.reason.value, change.order
+                waiting["fields"] = shown_change(change)["fields"]
                 begun["changes"].setdefault(waiting["address"], waiting)
 
     def _action(self, told: ActionHappened) -> None:
@@ -104,6 +106,7 @@ def _change(address: str, verb: str) -> dict[str, Any]:
         "verb": verb,
         "reason": "",
         "order": "",
+        "fields": [],
         "status": "waiting",
         "seconds": None,
         "message": "",

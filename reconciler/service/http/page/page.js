@@ -300,17 +300,20 @@ function rollout(project) {
   const node = h("div", { class: "rollout busy", "data-key": "rollout" },
     h("p", { class: "title" }, icon("busy"), title, h("small", {}, `${causes(running.triggers)} · `, ago(running.at, ""))),
     h("div", { class: "bar", role: "progressbar", "aria-label": "Changes that are done", "aria-valuenow": ended, "aria-valuemin": 0, "aria-valuemax": running.changes.length, "data-done": Math.round((100 * ended) / running.changes.length) }),
-    running.changes.slice(0, 30).map((change) => move(change)));
+    [...running.changes].sort((a, b) => stage(a) - stage(b)).slice(0, 30).map((change) => move(change)));
   return node;
 }
+
+const stage = (change) => (change.status === "under way" ? 0 : change.seconds === null ? 2 : change.status === "done" ? 3 : 1);
 
 function move(change) {
   const tone = outcomeTone(change.status);
   const isOn = change.status === "under way";
   const steps = change.status === "done" ? [] : change.steps;
-  return h("div", { class: "move", "data-key": change.address },
+  return h("div", { class: `move${change.status === "done" || change.status === "waiting" ? " brief" : ""}`, "data-key": change.address },
     h("div", { class: "head" }, h("b", {}, change.address), h("span", { class: "since" }, VERBS[change.verb], change.order ? ` (${change.order})` : ""),
       sign(tone, change.status === "done" && change.seconds >= 0.1 ? `done in ${change.seconds.toFixed(1)} s` : change.status)),
+    isOn && change.fields.length ? diff(change.fields.slice(0, 12), change.reason) : "",
     steps.length ? h("ol", { class: "steps" }, steps.map((step, position) => {
       const isLast = position === steps.length - 1;
       const until = isLast ? (isOn ? now() : null) : Date.parse(steps[position + 1].at);
@@ -372,9 +375,9 @@ function detail(project, resource, change, failure) {
     const until = held.until && Date.parse(held.until) > now() ? ` Again in ${span(-since(held.until))}.` : "";
     parts.push(h("p", { class: "held" }, icon("pause"), h("span", {}, h("b", {}, "Held back: "), prose(held.text.replace(/\.$/, "")), `.${until}`)));
   }
-  if (failure && !(held && held.text.includes(failure.message))) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since)), output(failure.message, `Why ${resource.address} failed`));
-  if (change?.fields.length) parts.push(diff(change.fields, change.reason));
   const last = failure && project.last_change?.changes.find((item) => item.address === resource.address && item.status !== "done");
+  if (failure && !(held && held.text.includes(failure.message))) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since), last?.status === "failed, restored" ? ", and was taken back: what served before serves again." : ""), output(failure.message, `Why ${resource.address} failed`));
+  if (change?.fields.length) parts.push(diff(change.fields, change.reason));
   const buttons = [
     resource.kind === "container" && resource.health !== "absent" ? button("log", "log", state.logs.has(key) ? "Look again" : "Log", { "data-project": project.name, "data-address": resource.address }, "small") : "",
     ...orders(project.name, resource.address, resource.suspended, "small"),
