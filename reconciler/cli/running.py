@@ -24,6 +24,7 @@ from reconciler.service.logs import Secrets, choose_format, make_logger
 from reconciler.service.notify import Notifier
 from reconciler.service.recounting import Recounter
 from reconciler.service.running import Service
+from reconciler.source.settings import CREDENTIAL
 
 if TYPE_CHECKING:
     import argparse
@@ -98,7 +99,7 @@ def serving(
     from reconciler.service.http.interface import Served
     from reconciler.service.http.server import Server
 
-    file = configuration.text("http.token_file")
+    file = _beside(configuration, configuration.text("http.token_file"))
     token = partial(read_token, file, os.environ)
     if file:
         token()  # what is wrong with it is said at once
@@ -111,6 +112,13 @@ def serving(
         yield
     finally:
         server.stop()
+
+
+def _beside(configuration: Configuration, file: str) -> str:
+    """A file as named in the configuration: relative to it."""
+    if not file or file.startswith(CREDENTIAL):
+        return file
+    return str(Path(configuration.file).absolute().parent / file)
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:

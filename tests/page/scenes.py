@@ -29,6 +29,7 @@ from reconciler.service.http.server import Server
 from reconciler.service.logs import Secrets
 from tests.page.past import Past
 from tests.planning.stage import JOB
+from tests.service.http.conftest import Log
 from tests.support.memory import Behaviour, Image, MemoryEngine
 
 TOKEN = "a-token-that-is-long-enough"
@@ -141,7 +142,7 @@ class Scenery:
         secrets.add({"correct-horse-battery", "kept-in-a-vault"})
         self._served = Served(
             _Told(self.instance, self.sources),  # type: ignore[arg-type]  # it is one, and says more
-            secrets, _Silent(), lambda: True, lambda: True, lambda: TOKEN if token else "", journal=self.past,
+            secrets, Log(), lambda: True, lambda: True, lambda: TOKEN if token else "", journal=self.past,
         )  # fmt: skip
         self.instance.observers.append(self.past)
         self.server = self._serve(port)
@@ -233,12 +234,6 @@ def _more(status: ProjectStatus, source: dict[str, str]) -> Any:
         if key not in status._fields:
             setattr(more, key, value)
     return more
-
-
-class _Silent:
-    def info(self, event: str, **about: Any) -> None: ...
-
-    warning = error = info
 
 
 class _Engine(MemoryEngine):

@@ -130,8 +130,8 @@ class _Protocol(H11Protocol):
         super().connection_made(transport)
         self._head = self.loop.call_later(_PATIENCE, self._look_at_head)
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+    def data_received(self, received: bytes) -> None:
+        super().data_received(received)
         if self._head is None and not self._is_answering():
             self._head = self.loop.call_later(_PATIENCE, self._look_at_head)
 

@@ -49,10 +49,11 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
 
-    def info(self, event: str, **about: Any) -> None:
-        self.lines.append((event, about))
+    def __getattr__(self, level: str) -> Any:
+        return self._note
 
-    warning = error = info
+    def _note(self, event: str, **about: Any) -> None:
+        self.lines.append((event, about))
 
 
 class Site:

@@ -28,7 +28,7 @@ from tests.service.http.conftest import Site
 class Event(NamedTuple):
     id: str
     name: str
-    data: Any
+    content: Any
 
 
 class Follower:
@@ -83,18 +83,18 @@ def test_what_happens_is_told(site: Site, world: World) -> None:
         found: list[Event] = []
         for event in events:
             found.append(event)
-            if event.name == "pass-ended" and event.data["acted"]:
+            if event.name == "pass-ended" and event.content["acted"]:
                 break
     names = [event.name for event in found]
     assert names[:2] == ["pass-started", "plan"]
     assert {"action", "pass-ended"} <= set(names)
-    plan = next(event.data for event in found if event.name == "plan")
+    plan = next(event.content for event in found if event.name == "plan")
     assert (plan["project"], plan["summary"]["create"], plan["settled"]) == ("shop", 1, False)
-    texts = [event.data["text"] for event in found if event.name == "action" and event.data["what"] == "action"]
+    texts = [event.content["text"] for event in found if event.name == "action" and event.content["what"] == "action"]
     assert any(text.startswith("create container shop-web-1") for text in texts)
-    (outcome,) = found[-1].data["outcomes"]
+    (outcome,) = found[-1].content["outcomes"]
     assert (outcome["address"], outcome["status"]) == ("container.web", "done")
-    assert len({event.data["pass_id"] for event in found}) == 1
+    assert len({event.content["pass_id"] for event in found}) == 1
 
 
 def test_one_goes_on_where_one_was(site: Site) -> None:
@@ -104,9 +104,9 @@ def test_one_goes_on_where_one_was(site: Site) -> None:
         site.instance.tell(state_changed(f"change {number}"))
     with following(site, first.id) as events:
         found = [next(events) for _ in range(3)]
-    assert [event.data["text"] for event in found] == ["change 0", "change 1", "change 2"]
+    assert [event.content["text"] for event in found] == ["change 0", "change 1", "change 2"]
     with following(site, found[1].id) as events:
-        assert next(events).data["text"] == "change 2"
+        assert next(events).content["text"] == "change 2"
 
 
 @pytest.mark.parametrize("last", ["other-3", "nonsense", "-", "99999999999999999999"])
@@ -130,7 +130,7 @@ def test_secrets_and_control_characters_are_not_told(site: Site) -> None:
         next(events)
         site.instance.tell(state_changed("it said canary-secret \x1b[31m\nevent: forged\u202e"))
         event = next(events)
-    assert event.data["text"] == "it said (secret) \\x1b[31m\nevent: forged\\x202e"
+    assert event.content["text"] == "it said (secret) \\x1b[31m\nevent: forged\\x202e"
 
 
 def test_a_client_that_does_not_read_holds_up_nobody_and_is_dropped(
