@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench differential soak matrix page
+.PHONY: help check format lint types imports tests golden bench differential soak matrix page systemd install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -36,8 +36,18 @@ page: ## the page in a real browser, after scripts/page (4 minutes); writes docs
 	scripts/page
 	$(BIN)/pytest -q tests/page/browser.py $(ARGS)
 
+systemd: ## the units under a real systemd (three minutes, as root): scripts/engine exec make systemd
+	$(BIN)/python -m tests.systemd.run $(ARGS)
+
+install: ## program, units, user and configuration into the system: see systemd/install help
+	systemd/install
+
+uninstall: ## and out of it
+	systemd/install --uninstall
+
 differential: ## 230 real projects beside Docker Compose: make differential CORPUS=... ARGS="--write"
 	$(BIN)/python -m tests.differential.run $(CORPUS) $(ARGS)
 
-soak: ## a thousand random specs on an engine: scripts/engine exec make soak [EXAMPLES=1000 SEED=1]
+soak: ## a thousand random specs, then an adversary against `run`: scripts/engine exec make soak [EXAMPLES=1000 SECONDS=600 SEED=1]
 	RECONCILER_EXAMPLES=$(or $(EXAMPLES),1000) RECONCILER_SEED=$(or $(SEED),1) $(BIN)/pytest -q -n 2 tests/options/test_combinations.py
+	$(BIN)/python -m tests.soak.adversary --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)

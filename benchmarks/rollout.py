@@ -81,7 +81,7 @@ def compare_drains(engine: Engine) -> None:
 def _drain(engine: Engine, network: str, how: Callable[[str], None], manner: str, work: int, retry: int) -> Count:
     old = serve(engine, f"rollout-{secrets.token_hex(3)}", network, "web", manner, work)
     clients = Clients(engine, network, "web", retry_ms=retry)
-    clients.begin(ROUNDS * 3.5 + 3)
+    clients.begin()
     try:
         for _ in range(ROUNDS):
             new = serve(engine, f"rollout-{secrets.token_hex(3)}", network, "web", manner, work)
@@ -137,7 +137,7 @@ class _Bench:
         try:
             self._apply(who, name, order, manner, 0)
             clients = Clients(self._engine, f"{name}_default", "web", retry_ms=retry)
-            clients.begin(rounds * (5.0 if order == "start-first" else 8.0) + 4)
+            clients.begin()
             time.sleep(1)
             began = time.monotonic()
             for number in range(1, rounds + 1):

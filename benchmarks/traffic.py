@@ -86,19 +86,18 @@ class Clients:
 
     def __init__(self, engine: Engine, network: str, alias: str, *, retry_ms: int, clients: int = 8) -> None:
         self._engine = engine
-        words = ["/client", alias, str(PORT), "{seconds}", str(clients), str(retry_ms)]
+        words = ["/client", alias, str(PORT), str(clients), str(retry_ms)]
         self._words, self._network, self._id = words, network, ""
 
-    def begin(self, seconds: float) -> None:
-        words = [word.format(seconds=seconds) for word in self._words]
-        body: dict[str, Any] = {"Image": IMAGE, "Cmd": words, "HostConfig": {"NetworkMode": self._network}}
+    def begin(self) -> None:
+        body: dict[str, Any] = {"Image": IMAGE, "Cmd": self._words, "HostConfig": {"NetworkMode": self._network}}
         self._id = self._engine.ask("POST", "/containers/create", body)["Id"]
         self._engine.ask("POST", f"/containers/{self._id}/start")
 
     def count(self) -> Count:
-        """Wait for their end."""
+        """End them."""
         try:
-            self._engine.ask("POST", f"/containers/{self._id}/wait")
+            self._engine.ask("POST", f"/containers/{self._id}/stop?t=30")
             found = _last_line(self._engine, self._id)
         finally:
             self._engine.remove_container(self._id)

@@ -53,6 +53,10 @@ class StalePlanError(ReconcilerError):
     """A saved plan whose objects have moved since it was made."""
 
 
+class LockedError(ReconcilerError):
+    """Another process changes this project now."""
+
+
 class UnsafePlanError(ReconcilerError):
     """A plan that breaks a safety rule: a bug of ours, found before any harm was done."""
 

@@ -20,11 +20,16 @@ from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
 from reconciler.planning.planner import Locate, plan, plan_destroy
+from reconciler.planning.resuming import left_unclear, put_together
 from reconciler.planning.world import EVERYTHING, Request
 
 if TYPE_CHECKING:
     from reconciler.apply.executor import Happening
     from reconciler.apply.readiness import Clock
+
+
+#: seconds until it is looked at what became of a call without an answer
+_AT_IT_STILL = 1.0
 
 
 class Pass(NamedTuple):
@@ -52,8 +57,10 @@ def look(
         EngineError: the engine cannot be observed.
         UnsafePlanError: a bug of ours.
     """
-    if request.build:
-        desired = _with_content(desired, cache)
+    if request.build and any(image.build is not None for image in desired.images()):
+        from reconciler.engine.inputs import with_content
+
+        desired = with_content(desired, cache)
     observed = observe(engine, desired.project, _adoptable(desired))
     observed, warnings = _ask_registries(desired, observed, engine)
     desired = desired._replace(warnings=(*desired.warnings, *warnings))
@@ -78,15 +85,27 @@ def act(
 ) -> Report:
     """Execute a plan, then look again: what is still to do did not stick.
 
-    An engine that has died meanwhile does not take with it what is known of the changes before.
+    What a call without an answer left unclear is gone on with once, after the look. An engine that has died meanwhile
+    does not take with it what is known of the changes before.
     """
     if planned.is_settled:
         return Report((), planned)
     from reconciler.apply.executor import execute, ignore
+    from reconciler.apply.readiness import Clock
 
     outcomes = execute(planned, engine, notify or ignore, cancelled, clock)
     try:
-        return Report(outcomes, look_again().plan)
+        if not any(outcome.is_unclear for outcome in outcomes):
+            return Report(outcomes, look_again().plan)
+        # The engine may still be at it.
+        is_stopped = (clock or Clock()).pause(_AT_IT_STILL, cancelled or Event())
+        remaining = look_again().plan
+        if is_stopped:
+            return Report(outcomes, remaining)
+        resumed = left_unclear(planned, outcomes, remaining)
+        later = execute(resumed, engine, notify or ignore, cancelled, clock)
+        outcomes = put_together(planned, outcomes, remaining, resumed, later)
+        return Report(outcomes, look_again().plan if resumed.changes else remaining)
     except EngineError as error:
         return Report(outcomes, None, f"what the engine holds now is not known: {error}")
 
@@ -97,20 +116,6 @@ def _adoptable(desired: DesiredState) -> frozenset[str]:
         for resource in desired.resources.values()
         if isinstance(resource, ContainerResource) and resource.adopt
     )
-
-
-def _with_content(desired: DesiredState, cache: Path | None) -> DesiredState:
-    """The same, with what each build will read hashed."""
-    builds = [image for image in desired.images() if image.build is not None]
-    if not builds:
-        return desired
-    from reconciler.engine.context import digest
-
-    resources = dict(desired.resources)
-    for image in builds:
-        assert image.build is not None
-        resources[image.address] = image._replace(content=digest(image.build, cache))
-    return desired._replace(resources=resources)
 
 
 def _ask_registries(desired: DesiredState, observed: ObservedState, engine: Engine) -> tuple[ObservedState, list[str]]:

@@ -1,6 +1,8 @@
 /* Clients in a loop, each request on a connection of its own, the name asked for anew each time as HTTP clients do.
  *
- *   client NAME PORT SECONDS CLIENTS RETRY_MS
+ *   client NAME PORT CLIENTS RETRY_MS
+ *
+ * until SIGTERM.
  *
  * A request fails when it is not answered with 200. With RETRY_MS, one whose connection was refused or reset (or closed
  * without a word) is tried again, on an address asked for anew, until that time has gone by. Prints one line of JSON:
@@ -9,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +24,7 @@ enum kind { OK, REFUSED, RESET, NO_NAME, NO_ROUTE, TIMEOUT, OTHER, KINDS };
 static const char *const names[] = {"ok", "refused", "reset", "no_name", "no_route", "timeout", "other"};
 static const char *name;
 static int port, retry_ms;
-static double end;
+static volatile sig_atomic_t ended;
 static atomic_long counted[KINDS], retried;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static double last_success, longest_gap, slowest;
@@ -95,7 +98,7 @@ static enum kind ask(unsigned short id) {
 
 static void *run(void *argument) {
     unsigned short id = (unsigned short)((long)argument * 4099);
-    while (now() < end) {
+    while (!ended) {
         double began = now();
         enum kind result = ask(++id);
         while ((result == REFUSED || result == RESET) && now() - began < retry_ms) {
@@ -117,14 +120,16 @@ static void *run(void *argument) {
     return NULL;
 }
 
+static void stop(int number) { (void)number; ended = 1; }
+
 int main(int count, char **words) {
-    if (count != 6) return 2;
+    if (count != 5) return 2;
+    signal(SIGTERM, stop);
     name = words[1];
     port = atoi(words[2]);
-    int clients = atoi(words[4]);
-    retry_ms = atoi(words[5]);
+    int clients = atoi(words[3]);
+    retry_ms = atoi(words[4]);
     last_success = now();
-    end = now() + atof(words[3]) * 1000;
     pthread_t threads[64];
     pthread_attr_t small;
     pthread_attr_init(&small);

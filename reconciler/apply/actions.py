@@ -42,6 +42,7 @@ from reconciler.model.plan import (
     UpdateContainer,
     WaitContainer,
 )
+from reconciler.model.redaction import secret_lines
 from reconciler.model.structures import endpoint_body
 
 
@@ -98,6 +99,7 @@ class Performer:
             case CreateContainer(name):
                 return self._create(action, name)
             case DeliverFiles(container, files):
+                self._waiting.keep_secret(secret_lines(file.content for file in files))
                 deliver(engine, self._id(container), files)
             case RestartContainer(container, timeout):
                 engine.restart_container(self._id(container), timeout)
@@ -115,8 +117,8 @@ class Performer:
                 engine.remove_container(self._id(container), volumes=unused)
             case UpdateContainer(container, config):
                 return refuse_dropped(engine.update_container(self._id(container), encode_update(config)), config)
-            case WaitContainer(container, condition, timeout):
-                self._waiting.until(condition, container.name, self._id(container), timeout)
+            case WaitContainer(container):
+                self._waiting.until(action, self._id(container))
             case AwaitReady(container):
                 self._waiting.until_ready(action, self._id(container))
             case Drain(_, seconds):

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from enum import Enum, auto
 from threading import BoundedSemaphore, Event
 from typing import NamedTuple
 
 from reconciler.apply.actions import Performer
 from reconciler.apply.readiness import Clock, StaleError
 from reconciler.engine.interface import Engine
-from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
+from reconciler.errors import EngineError, EngineRefusedError, NotFoundError, OutcomeUnknownError
 from reconciler.model.address import Address, Kind
 from reconciler.model.describe import describe
 from reconciler.model.plan import (
@@ -186,19 +187,23 @@ def _perform(run: _Run, change: Change) -> Outcome:
     warnings: list[str] = []
     undone: list[Step] = []
     run.notify(Happening(change.address, change.verb, "start"))
-    status, message, is_final = Status.DONE, "", False
+    status, message, is_final, is_unclear = Status.DONE, "", False, False
     for step in change.steps:
         try:
             run.notify(Happening(change.address, change.verb, "action", describe(step.action)))
             warnings += _act(run, change, step.action)
         except EngineError as error:
             status, message = _failure(change, step, error)
-            if _take_back(run, change, undone) and _serves_again(undone):
+            # Of a call without an answer nobody knows where to begin with taking back: look first.
+            taken_back = _Taken.UNCLEAR if isinstance(error, OutcomeUnknownError) else _take_back(run, change, undone)
+            is_unclear = taken_back is _Taken.UNCLEAR
+            if taken_back is _Taken.BACK and _serves_again(undone):
                 status = Status.RESTORED
             is_final = _is_final(error, status)
             break
         undone = [step] if step.commits else [*undone, step]
-    return Outcome(change.address, change.verb, status, time.monotonic() - began, message, tuple(warnings), is_final)
+    seconds = time.monotonic() - began
+    return Outcome(change.address, change.verb, status, seconds, message, tuple(warnings), is_final, is_unclear)
 
 
 def _is_final(error: EngineError, status: Status) -> bool:
@@ -251,14 +256,29 @@ def _serves_again(steps: list[Step]) -> bool:
     return StartContainer in undone or {StopContainer, RemoveContainer} <= undone
 
 
-def _take_back(run: _Run, change: Change, done: list[Step]) -> bool:
-    """Undo the steps, the last first; whether all of it worked. A later pass finishes what did not."""
-    complete = True
+class _Taken(Enum):
+    """How taking back went: all of it worked; not all; or it cannot go on before somebody looks."""
+
+    BACK = auto()
+    IN_PART = auto()
+    UNCLEAR = auto()
+
+
+def _take_back(run: _Run, change: Change, done: list[Step]) -> _Taken:
+    """Undo the steps, the last first. A later pass finishes what did not work.
+
+    It ends where a call is not answered, and where what is to be stopped may still run: started beside it, what served
+    before would write to the same volumes.
+    """
+    taken = _Taken.BACK
     for step in reversed(done):
         for action in step.undo:
             try:
                 run.notify(Happening(change.address, change.verb, "action", f"take back: {describe(action)}"))
                 _act(run, change, action)
-            except EngineError:
-                complete = False
-    return complete
+            except EngineError as error:
+                is_gone = isinstance(error, NotFoundError | StaleError)
+                if isinstance(error, OutcomeUnknownError) or (isinstance(action, StopContainer) and not is_gone):
+                    return _Taken.UNCLEAR
+                taken = _Taken.IN_PART
+    return taken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from threading import Event
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from reconciler.engine.interface import Engine, Json
 from reconciler.errors import EngineError, EngineRefusedError
 from reconciler.model.desired import Condition
-from reconciler.model.plan import AwaitReady
+from reconciler.model.plan import AwaitReady, WaitContainer
+from reconciler.model.redaction import hide, secret_variables
 from reconciler.model.structures import decides_within, read_healthcheck
 
 _POLL_SECONDS = 0.2
@@ -46,24 +47,37 @@ class Waiting:
         self._engine = engine
         self._cancelled = cancelled
         self._clock = clock
+        self._secrets: set[str] = set()
 
-    def until(self, condition: Condition, name: str, container_id: str, timeout: float) -> None:
+    def keep_secret(self, values: Iterable[str]) -> None:
+        """What containers of this plan were given and might write: it stands in no report."""
+        self._secrets |= set(values)
+
+    def until(self, action: WaitContainer, container_id: str) -> None:
         """Until a condition holds.
 
         Raises:
-            EngineRefusedError: it never will, it takes longer than `timeout` (0 waits on), or the run was stopped.
+            EngineRefusedError: it never will, it takes longer than its `timeout` (0 waits on), or the run was stopped.
         """
+        name, condition, timeout = action.container.name, action.condition, action.timeout
         deadline = self._clock.now() + timeout
         while True:
             answer = self._inspect(name, container_id)
             state = answer.get("State") or {}
+            missing: list[str] = []
             try:
                 if _reached(name, condition, state):
-                    return
+                    missing = _unbound(answer) if action.published and state.get("Status") == "running" else []
+                    if not missing:
+                        return
             except _EndedError as error:
-                raise self._with_output(name, container_id, state, error) from None
+                raise self._with_output(name, answer, error) from None
             if timeout and self._clock.now() >= deadline:
-                raise EngineRefusedError(f"{name} is not {condition.value} after {timeout:.0f} s{health_log(state)}")
+                if missing:
+                    raise _without_ports(name, missing, timeout)
+                raise EngineRefusedError(
+                    f"{name} is not {condition.value} after {timeout:.0f} s{self._shown(health_log(state), answer)}"
+                )
             self._pause(name, _POLL_SECONDS)
 
     def until_ready(self, action: AwaitReady, container_id: str) -> None:
@@ -77,12 +91,11 @@ class Waiting:
         pause = min(_POLL_SECONDS, action.ready_after / (_SAMPLES - 1))
         while True:
             answer = self._inspect(name, container_id)
-            state = answer.get("State") or {}
             checked = _has_check(answer)
             try:
                 lacks = _lacks(action, answer)
             except _EndedError as error:
-                raise self._with_output(name, container_id, state, error) from None
+                raise self._with_output(name, answer, error) from None
             now = self._clock.now()
             samples, since = (0, now) if lacks else (samples + 1, since)
             if not lacks and (checked or (samples >= _SAMPLES and now - since >= action.ready_after)):
@@ -91,7 +104,7 @@ class Waiting:
             if now - began >= allowed and (lacks or action.timeout):
                 why = lacks or f"it has not run for {action.ready_after:g} s"
                 late = _EndedError(f"{name} is not ready after {allowed:g} s: {why}")
-                raise self._with_output(name, container_id, state, late)
+                raise self._with_output(name, answer, late)
             self._pause(name, _POLL_SECONDS if checked or lacks else pause)
 
     def drain(self, seconds: float) -> None:
@@ -108,12 +121,15 @@ class Waiting:
         if seconds and self._clock.pause(seconds, self._cancelled):
             raise EngineRefusedError(f"stopped while waiting for {name}")
 
-    def _with_output(
-        self, name: str, container_id: str, state: Mapping[str, Any], error: _EndedError
-    ) -> EngineRefusedError:
-        output = _last_lines(self._engine, container_id, state)
-        hint = "" if output or health_log(state) else f"see `docker logs {name}`"
-        return EngineRefusedError(f"{error}{health_log(state)}{output}", hint=hint)
+    def _with_output(self, name: str, answer: Json, error: _EndedError) -> EngineRefusedError:
+        """The error with what the container said, but for what must not be shown."""
+        state = answer.get("State") or {}
+        said = self._shown(health_log(state) + _last_lines(self._engine, answer["Id"], state), answer)
+        return EngineRefusedError(f"{error}{said}", hint="" if said else f"see `docker logs {name}`")
+
+    def _shown(self, text: str, answer: Json) -> str:
+        pairs = (str(pair).partition("=") for pair in (answer.get("Config") or {}).get("Env") or ())
+        return hide(text, self._secrets | secret_variables({name: value for name, _, value in pairs}))
 
 
 # --- ready ---------------------------------------------------------------------------------------------------------
@@ -162,6 +178,13 @@ def _unbound(answer: Json) -> list[str]:
     return sorted(port for port, places in wanted.items() if places and not bound.get(port))
 
 
+def _without_ports(name: str, missing: list[str], seconds: float) -> EngineRefusedError:
+    return EngineRefusedError(
+        f"{name} still runs without its published ports after {seconds:.0f} s: {', '.join(missing)}",
+        hint=f"something else may have them; `docker restart {name}` binds them when they are free",
+    )
+
+
 def _time_allowed(answer: Json, ready_after: float) -> float:
     if not _has_check(answer):
         return ready_after + _MARGIN
@@ -178,6 +201,8 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
         if status == "exited" and code != 0:
             raise _EndedError(f"{name} ended with exit code {code}")
         return status == "exited"
+    if condition is Condition.STARTED and status == "exited" and code == 0:
+        return True
     if status in ("exited", "dead"):
         raise _EndedError(f"{name} ended with exit code {code}")
     if condition is Condition.STARTED:
@@ -190,7 +215,7 @@ def _reached(name: str, condition: Condition, state: Mapping[str, object]) -> bo
             hint="declare a healthcheck, or wait for `started`",
         )
     if status_text == "unhealthy":
-        raise EngineRefusedError(f"{name} is unhealthy{health_log(state)}")
+        raise _EndedError(f"{name} is unhealthy")
     return status_text == "healthy"
 
 

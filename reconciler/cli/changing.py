@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cli.documents import print_json
 from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, plan_text, report_text
@@ -17,11 +18,11 @@ from reconciler.cli.session import (
     open_engine,
     refuse_unknown_targets,
 )
-from reconciler.errors import EngineError, UsageError
+from reconciler.errors import EngineError, StalePlanError, UsageError
 from reconciler.model.address import Address, Kind
 from reconciler.model.documents import plan_document, report_document
 from reconciler.model.ownership import Owner, owner_of
-from reconciler.model.plan import Plan, RemoveVolume
+from reconciler.model.plan import Plan, RemoveVolume, Verb
 from reconciler.model.report import Report
 from reconciler.planning.world import Request
 from reconciler.reconcile import Pass, act, look, look_destroy
@@ -75,6 +76,14 @@ def drift(options: argparse.Namespace) -> int:
 # --- apply and destroy ---------------------------------------------------------------------------------------------
 
 
+class _Task(NamedTuple):
+    """What a command carries out: `look` at what there is to do, `look_again` at what is left."""
+
+    engine: Engine
+    look: Callable[[], Pass]
+    look_again: Callable[[], Pass]
+
+
 def apply(options: argparse.Namespace) -> int:
     """Plan, ask, execute, look again."""
     keep = _saved_plan(Path(options.path))
@@ -84,20 +93,27 @@ def apply(options: argparse.Namespace) -> int:
     desired = load_spec(options, builds=keep.request.build if keep is not None else not options.no_build)
     engine = open_engine(options)
     request = keep.request if keep is not None else make_request(options, desired)
-    made = look(desired, engine, request, locator(desired), kept_hashes())
+
+    def look_at(asked: Request) -> Pass:
+        return look(desired, engine, asked, locator(desired), kept_hashes())
+
+    def look_first() -> Pass:
+        made = look_at(request)
+        return made if keep is None else made._replace(plan=_still_holds(keep, made.plan))
+
+    made = look_first()
     if keep is None:
         refuse_unknown_targets(request, desired, made.plan)
-    planned = made.plan if keep is None else _still_holds(keep, made.plan)
-    again = request._replace(replace=(), targets=request.targets or _addresses_of(keep, planned))
-
-    def look_again() -> Pass:
-        return look(desired, engine, again, locator(desired), kept_hashes())
-
-    return _carry_out(options, made._replace(plan=planned), engine, look_again, PLANNING)
+    again = request._replace(replace=(), targets=request.targets or _addresses_of(keep, made.plan))
+    return _carry_out(options, made, _Task(engine, look_first, lambda: look_at(again)), PLANNING)
 
 
 def _refuse_selection(options: argparse.Namespace) -> None:
-    given = [f"--{name.replace('_', '-')}" for name in ("target", "replace", "no_build") if getattr(options, name)]
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("target", "replace", "no_build", "allow_removals")
+        if getattr(options, name)
+    ]
     if given:
         raise UsageError(
             f"a saved plan is carried out as it is: {', '.join(given)} cannot change it\n"
@@ -129,13 +145,17 @@ def destroy(options: argparse.Namespace) -> int:
     desired = load_spec(options, builds=False)
     engine = open_engine(options)
     request = Request(volumes=options.volumes)
-    made = look_destroy(desired, engine, request)
+
+    def look_now() -> Pass:
+        return look_destroy(desired, engine, request)
+
+    made = look_now()
     if not options.yes and not sys.stdin.isatty() and not made.plan.is_settled:
         raise UsageError(
             "destroy removes everything that this project owns\n    hint: add --yes to say that you mean it"
         )
     wording = DESTROYING._replace(kept=() if options.volumes else _volumes_of(made))
-    return _carry_out(options, made, engine, lambda: look_destroy(desired, engine, request), wording)
+    return _carry_out(options, made, _Task(engine, look_now, look_now), wording)
 
 
 def _volumes_of(made: Pass) -> tuple[str, ...]:
@@ -143,18 +163,15 @@ def _volumes_of(made: Pass) -> tuple[str, ...]:
     return tuple(v.name for v in made.observed.volumes if owner_of(Kind.VOLUME, v.labels, project)[0] is Owner.OURS)
 
 
-def _carry_out(
-    options: argparse.Namespace, made: Pass, engine: Engine, look_again: Callable[[], Pass], wording: Wording
-) -> int:
-    planned = made.plan
+def _carry_out(options: argparse.Namespace, made: Pass, task: _Task, wording: Wording) -> int:
     if not options.json:
-        print(plan_text(planned, Painter(), wording), flush=True)
-    if planned.changes and not _confirmed(options, planned):
+        print(plan_text(made.plan, Painter(), wording), flush=True)
+    if made.plan.changes and not _confirmed(options, made.plan):
         print("Nothing was changed.", file=sys.stderr)
         return 1
-    report, error = _execute(options, made, engine, look_again)
+    planned, report, error = _execute(options, made, task, wording)
     if getattr(options, "wait", False) and report.is_settled and not error:
-        error = _await_health(options, planned.project, engine)
+        error = _await_health(options, planned.project, task.engine)
     if options.json:
         print_json(report_document(planned, report, error))
     elif planned.changes:
@@ -185,21 +202,55 @@ def _confirmed(options: argparse.Namespace, planned: Plan) -> bool:
     return sys.stdin.readline().strip().lower() == "yes"
 
 
-def _execute(
-    options: argparse.Namespace, made: Pass, engine: Engine, look_again: Callable[[], Pass]
-) -> tuple[Report, str]:
-    """What became of each change; and why what is left to do is not known, or ""."""
+def _execute(options: argparse.Namespace, made: Pass, task: _Task, wording: Wording) -> tuple[Plan, Report, str]:
+    """What was carried out, what became of it, and why what is left to do is not known, or ""."""
+    from reconciler.apply.writer import left_behind, lock_directory, sole_writer, sweep
     from reconciler.cli.interrupts import finish_on_signal
     from reconciler.cli.progress import make_progress
 
-    if made.plan.changes and not options.json:
+    project = made.plan.project
+    if all(change.verb is Verb.BLOCKED for change in made.plan.changes):
+        sweep(task.engine, left_behind(made.observed.leases, project))
+        return made.plan, act(made.plan, task.engine, task.look_again), ""
+    if not options.json:
         print(flush=True)
-    with finish_on_signal() as cancelled, make_progress(quiet=options.json) as progress:
-        report = act(made.plan, engine, look_again, progress, cancelled)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    with (
+        finish_on_signal() as cancelled,
+        sole_writer(task.engine, project, lock_directory(os.environ), cancelled, say) as writer,
+    ):
+        if writer.doubt:
+            say(f"warning: {writer.doubt}")
+        planned = _as_agreed(options, made.plan, task.look().plan, wording)
+        with make_progress(quiet=options.json) as progress:
+            report = act(planned, task.engine, task.look_again, progress, cancelled)
     failures = [report.unseen] if report.unseen else []
-    if cancelled.is_set() and not report.is_settled:
+    if writer.lost:
+        failures.append(f"stopped before everything was done: {writer.lost}")
+    elif cancelled.is_set() and not report.is_settled:
         failures.append("stopped before everything was done; `reconciler apply` goes on from here")
-    return report, "\n".join(failures)
+    return planned, report, "\n".join(failures)
+
+
+def _as_agreed(options: argparse.Namespace, shown: Plan, planned: Plan, wording: Wording) -> Plan:
+    """The plan as it is now that nobody else changes anything; a person's yes was to what they had read.
+
+    Raises:
+        StalePlanError: it is another one, and was agreed to.
+    """
+    before, now = (plan_text(item, Painter(), wording) for item in (shown, planned))
+    if before != now:
+        if not options.yes and sys.stdin.isatty():
+            raise StalePlanError(
+                "the engine has moved since this plan was made; nothing was changed\n    hint: run the command again"
+            )
+        _confirmed(options, planned)  # refuses what nobody has said yes to
+        if not options.json:
+            print(f"The engine has moved meanwhile, and the plan with it.\n\n{now}\n", flush=True)
+    return planned
 
 
 def _await_health(options: argparse.Namespace, project: str, engine: Engine) -> str:

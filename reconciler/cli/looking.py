@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reconciler.apply.writer import holder_of
 from reconciler.cli.documents import print_json
 from reconciler.cli.render import Painter, clean
 from reconciler.cli.session import kept_hashes, load_spec, open_engine
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
 
     from reconciler.engine.interface import Engine
+    from reconciler.model.lease import Lease
 
 
 def status(options: argparse.Namespace) -> int:
@@ -31,6 +34,7 @@ def status(options: argparse.Namespace) -> int:
     lines = standings(made)
     settled = made.plan.is_settled
     healthy = all(line.health in WELL for line in lines)
+    writer = holder_of(made.observed.leases, desired.project)
     if options.json:
         print_json(
             {
@@ -39,15 +43,23 @@ def status(options: argparse.Namespace) -> int:
                 "settled": settled,
                 "healthy": healthy,
                 "resources": [_document(line) for line in lines],
+                "writer": None if writer is None else {**writer.holder._asdict(), "since": writer.since},
                 "warnings": list(made.plan.warnings),
             }
         )
     else:
         _print_table(lines)
+        if writer is not None:
+            print(f"\nBeing changed by {clean(str(writer.holder))}{_for_how_long(writer)}.")
         print(
             f"\n{'Settled' if settled else 'Not settled: `reconciler plan` shows the difference'}; {'healthy' if healthy else 'not healthy'}."
         )
     return 0 if settled and healthy else 2
+
+
+def _for_how_long(writer: Lease) -> str:
+    since = ago(datetime.fromtimestamp(writer.since, UTC).isoformat()) if writer.since > 0 else ""
+    return f" for {since}" if since else ""
 
 
 def _document(line: Standing) -> dict[str, Any]:
@@ -114,34 +126,41 @@ def ago(moment: str, now: datetime | None = None) -> str:
 # --- one container -------------------------------------------------------------------------------------------------
 
 
-def _find(options: argparse.Namespace, engine: Engine) -> list[tuple[ObservedContainer, Address]]:
-    """The project's containers that an address names.
+class _Wanted(NamedTuple):
+    """A container by its address, and its project."""
 
-    Raises:
-        UsageError: it is no address of a container, or there is none.
-    """
-    from reconciler.engine.observe import observe
+    address: Address
+    project: str
 
+
+def _wanted(options: argparse.Namespace) -> _Wanted:
+    """Raises UsageError when it is no address of a container."""
     try:
-        wanted = parse_address(options.address)
+        address = parse_address(options.address)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if wanted.kind is not Kind.CONTAINER:
+    if address.kind is not Kind.CONTAINER:
         raise UsageError(f"{options.address} is not a container's address\n    hint: write one such as container.web")
-    project = load_spec(options, builds=False).project
+    return _Wanted(address, load_spec(options, builds=False).project)
+
+
+def _find(wanted: _Wanted, engine: Engine) -> list[tuple[ObservedContainer, Address]]:
+    """The project's containers that an address names. Raises UsageError when there is none."""
+    from reconciler.engine.observe import observe
+
     found = []
-    for container in observe(engine, project).containers:
-        owner, address = owner_of(Kind.CONTAINER, container.labels, project)
+    for container in observe(engine, wanted.project).containers:
+        owner, address = owner_of(Kind.CONTAINER, container.labels, wanted.project)
         if (
             owner is Owner.OURS
             and address is not None
-            and address.name == wanted.name
-            and wanted.instance in (0, address.instance or 1)
+            and address.name == wanted.address.name
+            and wanted.address.instance in (0, address.instance or 1)
         ):
             found.append((container, address))
     if not found:
         raise UsageError(
-            f"{options.address} of project {project} is not on the engine\n    hint: `reconciler status` lists what is"
+            f"{wanted.address} of project {wanted.project} is not on the engine\n    hint: `reconciler status` lists what is"
         )
     return sorted(found, key=lambda pair: pair[1].sort_key)
 
@@ -152,7 +171,7 @@ def logs(options: argparse.Namespace) -> int:
         raise UsageError(f"--tail takes a number of lines or all, not {options.tail!r}")
     since = _since(options.since)
     engine = open_engine(options)
-    found = _find(options, engine)
+    found = _find(_wanted(options), engine)
     if options.follow and len(found) > 1:
         raise UsageError(
             f"{options.address} has {len(found)} instances\n    hint: follow one of them, such as {options.address}[1]"
@@ -195,8 +214,24 @@ def _since(text: str) -> str:
 
 def restart(options: argparse.Namespace) -> int:
     """Restart a container, or one instance after the other."""
-    engine = open_engine(options)
-    for container, address in _find(options, engine):
-        engine.restart_container(container.id, grace_seconds(container.config))
-        print(f"{address}: restarted")
+    from threading import Event
+
+    from reconciler.apply.writer import lock_directory, sole_writer
+    from reconciler.engine.itself import own_container
+
+    engine, wanted = open_engine(options), _wanted(options)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    with sole_writer(engine, wanted.project, lock_directory(os.environ), Event(), say):
+        found = _find(wanted, engine)
+        if own := own_container(container.id for container, _ in found):
+            raise UsageError(
+                f"reconciler itself runs in the container {own[:12]}, and would end in the middle of this\n"
+                "    hint: restart it from outside: on the host, or from another container"
+            )
+        for container, address in found:
+            engine.restart_container(container.id, grace_seconds(container.config))
+            print(f"{address}: restarted", flush=True)
     return 0

@@ -63,7 +63,7 @@ def _validate_configuration(options: argparse.Namespace) -> int:
         print_json({"format_version": FORMAT_VERSION, "valid": False, "problems": problems})
         return 1
     if options.json:
-        found = [{"name": item.name, "path": str(item.path)} for item in projects]
+        found = [{"name": item.name, "path": item.place} for item in projects]
         print_json({"format_version": FORMAT_VERSION, "valid": True, "problems": [], "projects": found})
     else:
         print(f"{options.config} is valid: {_count(len(projects), 'project')}.")

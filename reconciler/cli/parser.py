@@ -160,7 +160,11 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--config", metavar="FILE", help="the configuration; PATH replaces its projects")
     command.add_argument("--state-dir", metavar="DIRECTORY", help="where suspensions and failures are remembered")
-    command.add_argument("--log-format", choices=("text", "json"), help="default: text on a terminal, else JSON")
+    command.add_argument(
+        "--log-format",
+        choices=("text", "json", "journal"),
+        help="default: text on a terminal, fields where stderr is systemd's journal, else JSON",
+    )
     command.add_argument("--once", action="store_true", help="end after one pass: 0 if all is settled, else 1")
 
 
@@ -188,6 +192,9 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         help="replace it even though nothing differs; may be repeated",
     )
     parser.add_argument("--no-build", action="store_true", help="use the images present under their tags")
+    parser.add_argument(
+        "--allow-removals", action="store_true", help="remove what has left the spec even when that is most of it"
+    )
 
 
 _IMPORT = """\

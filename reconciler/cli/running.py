@@ -17,8 +17,9 @@ from reconciler.cli.session import kept_hashes, locator, open_engine
 from reconciler.errors import UsageError
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
 from reconciler.loop.keeping import StateDirectory, default_directory
-from reconciler.loop.sources import Plain
-from reconciler.service.configuration import Configuration, configure, default_file
+from reconciler.loop.sources import Git, Plain, Source
+from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file
+from reconciler.service.hooks import Hooks
 from reconciler.service.http.listening import place_for, read_token
 from reconciler.service.logs import Secrets, choose_format, make_logger
 from reconciler.service.notify import Notifier
@@ -60,13 +61,17 @@ def run(options: argparse.Namespace) -> int:
         parallel=int(configuration.number("parallel")),
         polls=bool(configuration.values["watch.force_polling"]),
     )
-    instance = Instance(outside, settings_of(configuration))
+    instance = Instance(outside, settings_of(configuration, state.path))
     instance.observers.append(Recounter(log))
+    hooks = Hooks(configuration, instance.hasten, log, os.environ, secrets.add)
     kept = [configuration]
 
     def reload() -> Settings:
-        kept[0] = configuration_of(options)
-        return settings_of(kept[0])
+        read = configuration_of(options)
+        settings = settings_of(read, state.path)
+        kept[0] = read
+        hooks.reload(read)
+        return settings
 
     names = [project.name for project in configuration.projects]
     log.info("starting", projects=names, state=str(state.path or "nowhere: nothing outlives this process"))
@@ -80,13 +85,13 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.once:
         return service.run()
-    with serving(configuration, instance, service, secrets, log):
+    with serving(configuration, instance, service, hooks, secrets, log):
         return service.run()
 
 
 @contextmanager
 def serving(
-    configuration: Configuration, instance: Instance, service: Service, secrets: Secrets, log: Any
+    configuration: Configuration, instance: Instance, service: Service, hooks: Hooks, secrets: Secrets, log: Any
 ) -> Iterator[None]:
     """Serve HTTP for as long as the block runs, if that is wanted."""
     try:
@@ -103,7 +108,7 @@ def serving(
     token = partial(read_token, file, os.environ)
     if file:
         token()  # what is wrong with it is said at once
-    served = Served(instance, secrets, log, service.is_alive, lambda: service.is_ready, token)
+    served = Served(instance, secrets, log, service.is_alive, lambda: service.is_ready, token, hooks=hooks)
     server = Server(served, place, configuration.text("http.names"), lambda text: log.warning("service", text=text))
     instance.observers.append(server.observe)
     server.start()
@@ -131,9 +136,28 @@ def configuration_of(options: argparse.Namespace) -> Configuration:
     return configure(file, path, os.environ)
 
 
-def settings_of(configuration: Configuration) -> Settings:
-    projects = tuple(ProjectSettings(item.name, Plain(item.path), item.policy) for item in configuration.projects)
+def settings_of(configuration: Configuration, state: Path | None) -> Settings:
+    """What an instance goes by.
+
+    Raises:
+        UsageError: there is a repository to fetch, and nowhere to put it.
+    """
+    projects = tuple(
+        ProjectSettings(item.name, _source_of(item, state), item.policy) for item in configuration.projects
+    )
     return Settings(projects, configuration.timing)
+
+
+def _source_of(entry: ProjectEntry, state: Path | None) -> Source:
+    if entry.source.git is None:
+        assert entry.path is not None
+        return Plain(entry.path)
+    if state is None:
+        raise UsageError(
+            f"project {entry.name} comes from a repository, and there is no state directory to fetch it into\n"
+            "    hint: give one by --state-dir or state_directory"
+        )
+    return Git(entry.source.git, state / "sources" / entry.name, os.environ)
 
 
 def _state_directory(options: argparse.Namespace, configuration: Configuration) -> Path | None:

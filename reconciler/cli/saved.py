@@ -41,6 +41,7 @@ def save(file: Path, spec_path: str, request: Request, plan: Plan) -> None:
         "targets": [str(address) for address in request.targets],
         "replace": [str(address) for address in request.replace],
         "build": request.build,
+        "allow_removals": request.allow_removals,
         "digests": {_key(change): _digest(change) for change in plan.changes},
         "plan": plan_document(plan),
     }
@@ -107,6 +108,7 @@ def _decode(file: Path, document: dict[str, Any]) -> SavedPlan:
             targets=tuple(parse_address(text) for text in document["targets"]),
             replace=tuple(parse_address(text) for text in document["replace"]),
             build=bool(document["build"]),
+            allow_removals=bool(document["allow_removals"]),
         )
         return SavedPlan(
             str(document["path"]), request, str(document["plan"]["engine"]["id"]), dict(document["digests"])

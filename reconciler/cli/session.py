@@ -63,6 +63,7 @@ def make_request(options: argparse.Namespace, desired: DesiredState) -> Request:
         targets=tuple(address for text in options.target for address in _addresses(text, desired, removed=True)),
         replace=tuple(address for text in options.replace for address in _addresses(text, desired, removed=False)),
         build=not options.no_build,
+        allow_removals=options.allow_removals,
     )
 
 

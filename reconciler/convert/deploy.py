@@ -61,6 +61,11 @@ def _reserved(value: Seq) -> dict[str, Any]:
     requests: list[Any] = devices(value)
     if all("gpu" in (request.get("capabilities") or ()) for request in requests):
         return {"gpus": requests}
+    return reserve(requests)
+
+
+def reserve(requests: list[Any]) -> dict[str, Any]:
+    """Requests for devices in the form of `deploy`, which also counts beside `gpus`."""
     return {"deploy": {"resources": {"reservations": {"devices": requests}}}}
 
 

@@ -10,7 +10,7 @@ from reconciler.convert.compose.documents import fail
 from reconciler.convert.compose.scalars import show_scalar
 from reconciler.convert.compose.values import Map, Seq, Text, flag, number
 from reconciler.convert.compose.words import split_words
-from reconciler.convert.deploy import amount, deploy, devices
+from reconciler.convert.deploy import amount, deploy, devices, reserve
 from reconciler.convert.mounts import mounts, ports
 from reconciler.convert.output import Output
 from reconciler.model.address import Kind
@@ -104,8 +104,11 @@ def _put(made: dict[str, Any], key: str, value: Any) -> None:
 
 def _deploy(service: Service, value: Map, made: dict[str, Any]) -> None:
     meant = deploy(value, service.subject("deploy"), service.output)
+    if "gpus" in meant and service.value.get("gpus") is not None:  # both count
+        meant = {**meant, **reserve(meant.pop("gpus"))}
     # Of restart the one in deploy wins; of anything else both say the same, or Compose refuses it.
-    made |= {key: item for key, item in meant.items() if key == "restart" or service.value.get(key) is None}
+    wins = ("restart", "deploy")
+    made |= {key: item for key, item in meant.items() if key in wins or service.value.get(key) is None}
 
 
 def _plain(_service: Service, key: str, value: Any) -> Any:

@@ -88,7 +88,14 @@ class DockerEngine:
         return self._list("list the networks", "/networks")
 
     def list_volumes(self) -> list[Json]:
-        return list(self._get("list the volumes", "/volumes").get("Volumes") or [])
+        answer = self._get("list the volumes", "/volumes")
+        if left_out := warnings_in(answer):
+            # A driver that does not answer: its volumes are not in the list, and must not count as gone.
+            raise EngineRefusedError(
+                f"cannot list the volumes: the engine left some out: {'; '.join(left_out)}",
+                hint="`docker plugin ls` shows the volume drivers; repair, disable or remove the one that does not answer",
+            )
+        return list(answer.get("Volumes") or [])
 
     def list_images(self) -> list[Json]:
         return self._list("list the images", "/images/json")

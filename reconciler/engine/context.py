@@ -75,6 +75,7 @@ class Digest:
             "images": {name: source for name, source in build.contexts.items() if "://" in source},
             "network": build.network,
             "extra_hosts": list(build.extra_hosts),
+            "sources": {str(address): content for address, content in build.sources.items()},
             "provenance": build.provenance,
             "sbom": build.sbom,
         }

@@ -20,11 +20,13 @@ from reconciler.engine.decode import (
     supplies,
 )
 from reconciler.engine.interface import Engine, Json
+from reconciler.engine.itself import own_container
 from reconciler.engine.podman import container_as_docker, image_as_docker, listed_as_docker, network_as_docker
-from reconciler.errors import NotFoundError
+from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.address import Kind
+from reconciler.model.lease import read_lease
 from reconciler.model.observed import ObservedImage, ObservedState
-from reconciler.model.ownership import ADDRESS, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
+from reconciler.model.ownership import ADDRESS, ADOPTED, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
 
 _Answer = TypeVar("_Answer")
 
@@ -59,6 +61,16 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     Raises:
         EngineError: a part could not be read. There is no half observation.
     """
+    try:
+        return _observe(engine, project, adoptable)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EngineRefusedError(
+            f"what the engine holds cannot be read whole: an answer is not as it should be ({type(error).__name__}: {error})",
+            hint="nothing is planned from half an answer; a proxy may be in between, else please report it",
+        ) from error
+
+
+def _observe(engine: Engine, project: str, adoptable: frozenset[str]) -> ObservedState:
     # Once, before anyone else asks: if there is no engine, that is tried and told once.
     engine.ping()
     asked_images = _Aside(engine.list_images)
@@ -70,7 +82,8 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
         answered = [listed_as_docker(entry) for entry in answered]
         images = [image_as_docker(entry) for entry in images]
     listed = _without_inherited_labels(answered, images)
-    ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable)}
+    taken = frozenset((entry.get("Labels") or {}).get(ADOPTED) for entry in listed)
+    ours = {entry["Id"]: None for entry in listed if _is_inspected(entry, project, adoptable, taken)}
     answers = engine.inspect_containers(list(ours))
     if is_podman:
         answers = [container_as_docker(answer) for answer in answers]
@@ -80,12 +93,17 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
     used_images = {container.image_id for container in inspected.values()}
     supplied = tuple(_images(engine, images, used_images))
     networks = [network_as_docker(network) for network in networks] if is_podman else networks
+    leases = tuple(sorted(lease for lease in map(read_lease, volumes) if lease is not None))
     return ObservedState(
         facts=facts,
         images=supplied,
         networks=tuple(decode_network(network, _members(network, members)) for network in networks),
-        volumes=tuple(decode_volume(volume, users.get(volume["Name"], ())) for volume in volumes),
+        volumes=tuple(
+            decode_volume(volume, users.get(volume["Name"], ())) for volume in volumes if read_lease(volume) is None
+        ),
         containers=tuple(sorted([*inspected.values(), *others], key=lambda container: (container.name, container.id))),
+        leases=leases,
+        own=own_container(entry["Id"] for entry in listed),
     )
 
 
@@ -110,11 +128,12 @@ def _is_inherited(labels: Json, image_labels: Json | None) -> bool:
     )
 
 
-def _is_inspected(entry: Json, project: str, adoptable: frozenset[str]) -> bool:
+def _is_inspected(entry: Json, project: str, adoptable: frozenset[str], taken: frozenset[str | None]) -> bool:
     owner, _ = owner_of(Kind.CONTAINER, entry.get("Labels") or {}, project)
     if owner is Owner.OURS:
         return True
-    return owner is Owner.NOBODY and any(name.lstrip("/") in adoptable for name in entry.get("Names") or ())
+    named = any(name.lstrip("/") in adoptable for name in entry.get("Names") or ())
+    return owner is Owner.NOBODY and (named or entry["Id"] in taken)
 
 
 def _images(engine: Engine, listed: list[Json], used: set[str]) -> Iterable[ObservedImage]:

@@ -10,8 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from reconciler.apply.writer import lock_directory
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError, UsageError
+from reconciler.loop.fetching import Fetchers
 from reconciler.loop.following import Follower
 from reconciler.loop.judge import Policy, Rules
 from reconciler.loop.keeping import StateDirectory
@@ -25,7 +27,10 @@ from reconciler.loop.telling import (
     EngineStatus,
     Observer,
     PassEnded,
+    PlanMade,
     Snapshot,
+    SourceChanged,
+    SourceStatus,
     StateChanged,
     Told,
 )
@@ -34,6 +39,7 @@ from reconciler.loop.watching import Watcher
 from reconciler.model.address import Address
 from reconciler.model.desired import DesiredState
 from reconciler.planning.planner import Locate
+from reconciler.source.interface import Reason
 
 CLOCK = Clock(time.monotonic, time.time)
 
@@ -100,6 +106,8 @@ class Instance:
         )
         self._follower = Follower(self._connect, self._happened, self._connected, self._lost, outside.random)
         self._watcher = Watcher(self._changed, outside.complain, polls=outside.polls)
+        self._fetchers = Fetchers(self._fetched, outside.random)
+        self._sources: dict[str, SourceStatus] = {}
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -118,12 +126,15 @@ class Instance:
             for name in [name for name in self._projects if name not in wanted]:
                 self._projects.pop(name).stop()
                 self._watcher.watch(name, None)
+                self._fetchers.follow(name, None)
             for name, project in wanted.items():
                 running = self._projects.get(name)
                 if running is None:
                     self._add(project)
                 else:
-                    running.passes.source = project.source
+                    if running.passes.source.key != project.source.key:
+                        running.passes.source = project.source
+                        self._fetchers.follow(name, project.source)
                     running.post(Cause.SETTINGS)
 
     def look_after(self) -> None:
@@ -139,12 +150,14 @@ class Instance:
         """Begin nothing more; whether all that was under way ended in time."""
         self._follower.stop()
         self._watcher.stop()
+        self._fetchers.stop()
         projects = self._all()
         for project in projects:
             project.stop()
         until = time.monotonic() + timeout
         ended = [project.join(until - time.monotonic()) for project in projects]
         self._follower.join(1.0)
+        self._fetchers.join(1.0)
         if all(ended):
             self._engine.close()
         self._outside.state.close()
@@ -161,6 +174,12 @@ class Instance:
         """Look now: at one project, or at all. Raises UsageError for a project that is not there."""
         for found in self._named(project):
             found.post(cause, text)
+            if cause is Cause.PERSON:
+                self._fetchers.hasten(found.name)
+
+    def hasten(self, project: str) -> bool:
+        """Fetch the repository of a project now; False when it has none."""
+        return self._fetchers.hasten(project)
 
     def suspend(self, project: str = "", address: Address | None = None) -> None:
         """Touch nothing of it any more: the whole instance, a project, or a resource."""
@@ -207,12 +226,15 @@ class Instance:
             locate=outside.locate,
             claim=self._claim,
             loaded=outside.loaded,
+            locks=lock_directory(outside.environment),
         )
         passes = Passes(name, settings.source, around, outside.state.memory_of(name))
         project = Project(passes, around, self._slots)
         self._projects[name] = project
         self._watcher.watch(name, project.watched())
+        self._sources[name] = settings.source.status()
         project.start()
+        self._fetchers.follow(name, settings.source)
 
     def _claim(self, name: str, project: str) -> str:
         with self._lock:
@@ -244,6 +266,18 @@ class Instance:
         self.tell(told)
         if isinstance(told, PassEnded) and project is not None:
             self._watcher.watch(name, project.watched())
+        if isinstance(told, PlanMade | PassEnded) and project is not None:
+            self._tell_source(project)
+
+    def _tell_source(self, project: Project) -> None:
+        after = project.passes.source.status()
+        if after.reason == Reason.NOT_NOW:  # it passes in a moment
+            return
+        with self._lock:
+            before = self._sources.get(project.name, after)
+            self._sources[project.name] = after
+        if before._replace(checked=None) != after._replace(checked=None):
+            self.tell(SourceChanged(project.name, before, after, self._outside.clock.wall()))
 
     def tell(self, told: Told) -> None:
         """Tell all observers; one that fails is complained about and harms nobody."""
@@ -259,6 +293,13 @@ class Instance:
         project = self._projects.get(name)
         if project is not None:
             project.post(Cause.FILES, path)
+
+    def _fetched(self, name: str, news: bool) -> None:
+        project = self._projects.get(name)
+        if project is not None:
+            self._tell_source(project)
+            if news:
+                project.post(Cause.COMMIT, "fetched")
 
     def _happened(self, event: EngineEvent) -> None:
         for project in self._all():

@@ -52,12 +52,14 @@ class Policy(NamedTuple):
         apply: new revisions are applied.
         heal: drift is put back to what was last applied.
         flap_limit, flap_window: after so many corrections of one resource within so many seconds it is left alone.
+        allow_removals: however much leaves the spec at once, it goes.
     """
 
     apply: bool = True
     heal: bool = True
     flap_limit: int = 5
     flap_window: float = 300.0
+    allow_removals: bool = False
 
 
 class Rules(NamedTuple):
@@ -97,6 +99,8 @@ def judge(made: Pass, memory: Memory, rules: Rules, suspended: Suspended, now: f
             reason = _reason_to_hold(change, made, memory, rules, suspended, now)
             if reason is not None:
                 held[position] = reason
+        elif change.reason is Reason.ORPHAN:  # so much has left the spec that the planner wants a person's word
+            held[position] = Held(change.address, Why.UNCONFIRMED, change.note)
     changes = tuple(
         change._replace(verb=Verb.BLOCKED, steps=(), note=held[position].text) if position in held else change
         for position, change in enumerate(made.plan.changes)
@@ -121,7 +125,10 @@ def _reason_to_hold(
     corrections = memory.corrections.get(address)
     if corrections is not None and corrections.is_flapping and corrections.declared == _declared(made.desired, address):
         count = len(corrections.times)
-        text = f"it was put back {count} times within {policy.flap_window:.0f} s and is left alone until the spec changes or it is resumed"
+        what = f" ({', '.join(corrections.fields)})" if corrections.fields else ""
+        text = f"it was put back {count} times within {policy.flap_window:.0f} s{what} and is left alone until the spec changes or it is resumed"
+        if not corrections.sticks:
+            text = f"it was changed {count} times within {policy.flap_window:.0f} s and does not stick{what}; it is left alone until the spec changes or it is resumed"
         return Held(address, Why.FLAPPING, text)
     failure = memory.failures.get(address)
     if failure is None or failure.key != key_of(change, made.desired, made.observed):
@@ -152,6 +159,17 @@ def _was_applied(change: Change, desired: DesiredState, memory: Memory) -> bool:
     """Whether exactly this was applied before, so that doing it once more is a correction."""
     applied = memory.applied.get(change.address)
     return applied is not None and applied.declared == _declared(desired, change.address)
+
+
+def _is_planned_again(change: Change, after: Pass) -> bool:
+    """Whether what was done is to be done once more: the engine keeps something else than it was told."""
+    what = {(field.path, field.shown[1]) for field in change.fields}
+    return any(
+        other.address == change.address
+        and other.verb is change.verb
+        and {(field.path, field.shown[1]) for field in other.fields} == what
+        for other in after.plan.changes
+    )
 
 
 def key_of(change: Change, desired: DesiredState, observed: ObservedState) -> str:
@@ -196,8 +214,10 @@ def learn(
             failures[change.address] = _failed(outcome, key, failures.get(change.address), rules, now)
         elif outcome.status is Status.DONE:
             failures.pop(change.address, None)
-            if _was_applied(change, before.desired, memory):
-                corrections[change.address] = _corrected(change, before.desired, corrections, rules.policy, now)
+            sticks = not _is_planned_again(change, after)
+            if not sticks or _was_applied(change, before.desired, memory):
+                corrected = _corrected(change, before.desired, corrections, rules.policy, now)
+                corrections[change.address] = corrected._replace(sticks=sticks)
     differing = {change.address for change in after.plan.changes}
     applied = {key: value for key, value in memory.applied.items() if key in after.desired.resources}
     for address, resource in after.desired.resources.items():
@@ -230,7 +250,8 @@ def _corrected(
     declared = _declared(desired, change.address)
     earlier = corrections.get(change.address, Corrections(declared))
     times = (*_recent(earlier, policy, now), now) if earlier.declared == declared else (now,)
-    return Corrections(declared, times, len(times) >= policy.flap_limit)
+    fields = tuple(field.path for field in change.fields)
+    return Corrections(declared, times, len(times) >= policy.flap_limit, fields)
 
 
 def _recent(corrections: Corrections, policy: Policy, now: float) -> tuple[float, ...]:

@@ -44,11 +44,18 @@ class Applied(NamedTuple):
 
 
 class Corrections(NamedTuple):
-    """When a resource was put back to what was applied, lately; with the digest of that."""
+    """When a resource was put back to what was applied, lately; with the digest of that.
+
+    Attributes:
+        fields: what differed the last time.
+        sticks: it was as declared afterwards; else it is no use to try.
+    """
 
     declared: str
     times: tuple[float, ...] = ()
     is_flapping: bool = False
+    fields: tuple[str, ...] = ()
+    sticks: bool = True
 
 
 class Memory(NamedTuple):
@@ -121,7 +128,11 @@ def from_json(document: Any) -> Memory:
             raise ValueError(f"its format is {document['format']!r}, and {FORMAT} is known")
         corrections = {
             parse_address(key): Corrections(
-                str(value["declared"]), tuple(float(time) for time in value["times"]), bool(value["is_flapping"])
+                str(value["declared"]),
+                tuple(float(time) for time in value["times"]),
+                bool(value["is_flapping"]),
+                tuple(str(field) for field in value.get("fields", ())),
+                bool(value.get("sticks", True)),
             )
             for key, value in document["corrections"].items()
         }

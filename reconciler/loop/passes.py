@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.apply.executor import Happening
+from reconciler.apply.writer import left_behind, sole_writer, sweep
 from reconciler.engine.interface import Engine
-from reconciler.errors import EngineUnavailableError, ReconcilerError, SpecError
+from reconciler.errors import EngineUnavailableError, LockedError, ReconcilerError, SpecError
 from reconciler.loop.judge import Held, Judgement, Policy, Rules, Suspended, judge, learn, pairs
 from reconciler.loop.known import known_of
 from reconciler.loop.memory import Memory, revision_of
 from reconciler.loop.schedule import Ended, back_off
-from reconciler.loop.sources import NotNowError, Source
+from reconciler.loop.sources import NothingYetError, NotNowError, Source, oldest_user
 from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade, Told
 from reconciler.loop.triggers import Cause, Trigger
 from reconciler.model.address import Address
@@ -32,6 +33,8 @@ from reconciler.spec.load import load
 SECOND_READING = 0.5
 #: seconds between looks until two agree, after the engine was away: it is still starting what it had
 SETTLING = 1.0
+#: seconds until a project that somebody else changes is looked at again
+LOCKED = 3.0
 
 
 class Clock(NamedTuple):
@@ -61,6 +64,7 @@ class Surroundings(NamedTuple):
         locate: where the spec declares a field.
         claim: says that the one of a name keeps the project that its spec names; whoever else does, or "".
         loaded: told each valid spec before it is used.
+        locks: where the locks of this machine lie; None: there are none.
     """
 
     engine: Callable[[], Engine]
@@ -74,6 +78,7 @@ class Surroundings(NamedTuple):
     locate: Callable[[DesiredState], Locate] | None = None
     claim: Callable[[str, str], str] = lambda name, project: ""  # noqa: ARG005
     loaded: Callable[[DesiredState], None] = lambda desired: None  # noqa: ARG005
+    locks: Path | None = None
 
 
 class Passes:
@@ -123,8 +128,14 @@ class Passes:
         told = _Parts()
         try:
             result = self._run(pass_id, triggers, cancelled, told)
+        except NothingYetError as error:  # whoever fetches posts a trigger when there is something
+            waits = Condition.STARTING if error.passes else Condition.INVALID
+            result = Result(Ended(began, None, None), waits, str(error))
         except EngineUnavailableError as error:
             result = self._failed(Condition.AWAY, str(error), began)
+        except LockedError as error:
+            text = str(error).partition("\n")[0]
+            result = Result(Ended(began, None, None, around.clock.now() + LOCKED), Condition.OUT_OF_SYNC, text)
         except Exception as error:
             bug = "" if isinstance(error, ReconcilerError) else f"a bug in reconciler: {type(error).__name__}: "
             result = self._failed(Condition.FAILING, f"{bug}{error}", began)
@@ -160,12 +171,19 @@ class Passes:
             return Result(Ended(now, None, None, now + SETTLING), Condition.CHANGING, "the engine is starting")
         self.attempted = self._named(made)
         wanted = self._to_apply(made, rules.policy)
-        self.judgement = self._judge(wanted, rules)
-        told.plan, told.held = self.judgement.plan, self.judgement.held
-        around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, self.judgement.held))
+        self._decide(pass_id, made, wanted, rules, told)
         after = wanted
-        if self.judgement.acts:
-            told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
+        if self.judgement is not None and self.judgement.acts:
+            with sole_writer(around.engine(), desired.project, around.locks, cancelled, patience=0):
+                # What was seen before may have been somebody else's work, half done.
+                again = self._look(wanted.desired)
+                made, wanted = (again if made is wanted else made), again
+                self._decide(pass_id, made, wanted, rules, told)
+                after = wanted
+                if self.judgement is not None and self.judgement.acts:
+                    told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
+        else:
+            sweep(around.engine(), left_behind(made.observed.leases, desired.project))
         self._learn(wanted, told, after, made, rules)
         # With `apply` off it is the former revision that was healed, and the newer one that is shown.
         self.seen = after if wanted is made else made
@@ -181,21 +199,28 @@ class Passes:
     def _read(self) -> tuple[DesiredState | None, str]:
         """The spec, or the last good one; and why it is read again in a moment, or ""."""
         try:
-            named = self.source.take()
-            desired = load(self.source.directory, self._around.environment)
+            taken = self.source.take(self._load)
+            desired = self._load(self.source.directory)
         except NotNowError as error:
             return self.last_good, str(error)
+        except NothingYetError:
+            if self.last_good is None:
+                raise
+            return self.last_good, ""
         except SpecError as error:
             if self.last_good is not None and self.problem is None and not self._doubted:
                 self._doubted = True
                 return self.last_good, "the spec is invalid, or half written; it is read again"
             self.problem = error
             return self.last_good, ""
-        self._doubted, self.problem = False, None
-        self._commit = named.commit if named is not None else ""
+        self._doubted, self.problem = False, taken.problem
+        self._commit = taken.revision.commit if taken.revision is not None else ""
         self.last_good = desired
         self._around.loaded(desired)
         return desired, ""
+
+    def _load(self, directory: Path) -> DesiredState:
+        return load(directory, self._around.environment, name=self.source.name)
 
     def _named(self, made: Pass) -> str:
         return self._commit or revision_of(made.desired)
@@ -204,7 +229,8 @@ class Passes:
 
     def _look(self, desired: DesiredState) -> Pass:
         around = self._around
-        request = Request(applied={key: value.settings for key, value in self.memory.applied.items() if value.settings})
+        applied = {key: value.settings for key, value in self.memory.applied.items() if value.settings}
+        request = Request(allow_removals=around.rules().policy.allow_removals, applied=applied)
         locate = around.locate(desired) if around.locate is not None else None
         return look(desired, around.engine(), request, locate, around.cache)
 
@@ -227,6 +253,15 @@ class Passes:
         if policy.apply or self.applied is None or revision_of(self.applied) == revision_of(made.desired):
             return made
         return self._look(self.applied)
+
+    def _decide(self, pass_id: str, made: Pass, wanted: Pass, rules: Rules, told: _Parts) -> None:
+        """What of a plan is carried out; a plan that was told already is not told again."""
+        self.judgement = self._judge(wanted, rules)
+        told.plan, told.held = self.judgement.plan, self.judgement.held
+        shown = (made.plan.changes, told.held)
+        if shown != told.shown:
+            told.shown = shown
+            self._around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, told.held))
 
     # --- acting ------------------------------------------------------------------------------------------------
 
@@ -257,6 +292,7 @@ class Passes:
         if after.plan.is_settled and wanted is made:
             self.applied = after.desired
             self.memory = self.memory._replace(revision=self.attempted)
+            self.source.settled(oldest_user(after.observed, self.source.own))
         if self.memory != before:
             around.keep(self.name, self.memory)
 
@@ -311,6 +347,7 @@ class Passes:
 class _Parts:
     """What a pass has come to so far."""
 
+    shown: object = None
     plan: Plan | None = None
     held: tuple[Held, ...] = ()
     report: Report | None = None

@@ -149,6 +149,7 @@ class Project:
         return ProjectStatus(
             name=self.name,
             path=str(passes.source.directory),
+            source=passes.source.status(),
             condition=Condition.CHANGING if running and self.condition is Condition.OUT_OF_SYNC else self.condition,
             text=self.text,
             attempted=passes.attempted,
@@ -170,11 +171,15 @@ class Project:
 
     def watched(self) -> Watched:
         """What it reads, so that changes of it are noticed."""
-        return watched_by(self.passes.source.directory, self.passes.last_good)
+        return watched_by(self.passes.source.directory, self.passes.last_good, self.passes.source.own)
 
 
-def watched_by(path: Path, desired: DesiredState | None) -> Watched:
-    """The directories of the spec and of what it reads, and the trees that its images are built from."""
+def watched_by(path: Path, desired: DesiredState | None, own: Path | None = None) -> Watched:
+    """The directories of the spec and of what it reads, and the trees that its images are built from.
+
+    Args:
+        own: a directory that only we write to: a switch to another checkout is no news, and must not interrupt its own pass.
+    """
     whole = path.absolute()
     flat = {str(whole if whole.is_dir() or not whole.suffix else whole.parent)}
     deep: set[str] = set()
@@ -189,4 +194,7 @@ def watched_by(path: Path, desired: DesiredState | None) -> Watched:
             if image.build is not None:
                 contexts = (image.build.context, *image.build.contexts.values())
                 deep |= {context for context in contexts if not context.startswith(IMAGE_CONTEXT)}
+    if own is not None:
+        flat = {name for name in flat if not Path(name).is_relative_to(own)}
+        deep = {name for name in deep if not Path(name).is_relative_to(own)}
     return Watched(frozenset(flat), frozenset(deep))

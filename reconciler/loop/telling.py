@@ -14,6 +14,7 @@ from reconciler.loop.triggers import Trigger
 from reconciler.model.address import Address
 from reconciler.model.plan import Plan
 from reconciler.model.report import Report
+from reconciler.source.interface import Revision
 from reconciler.standing import Standing
 
 
@@ -28,6 +29,30 @@ class Condition(StrEnum):
     FAILING = "failing"
     INVALID = "invalid"
     AWAY = "engine away"
+
+
+class SourceStatus(NamedTuple):
+    """Where a spec comes from, and how far it got. Of a directory that is no checkout there are no revisions.
+
+    Attributes:
+        description: for a person: a path, or URL, ref and directory.
+        attempted: what the source had when it was asked last.
+        accepted: the last one that was found good; what runs is made from it.
+        applied: the last one that the engine matched whole.
+        reason, refusal: why `attempted` is not `accepted`, in a word (of `source.interface.Reason`, or `invalid` for its
+            spec) and in full; "" when it is.
+        checked: when the source was asked last; a time of day.
+        notes: what a person should know of the accepted revision.
+    """
+
+    description: str
+    attempted: Revision | None = None
+    accepted: Revision | None = None
+    applied: Revision | None = None
+    reason: str = ""
+    refusal: str = ""
+    checked: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 # --- to observers --------------------------------------------------------------------------------------------------
@@ -91,7 +116,16 @@ class StateChanged(NamedTuple):
     at: float
 
 
-Told: TypeAlias = PassStarted | PlanMade | ActionHappened | PassEnded | StateChanged
+class SourceChanged(NamedTuple):
+    """What a source offers, or what became of it, is something else than before."""
+
+    project: str
+    before: SourceStatus
+    after: SourceStatus
+    at: float
+
+
+Told: TypeAlias = PassStarted | PlanMade | ActionHappened | PassEnded | StateChanged | SourceChanged
 #: called from the thread where it happens; must be quick, and what it raises is logged and goes no further
 Observer: TypeAlias = Callable[[Told], None]
 
@@ -111,6 +145,7 @@ class ProjectStatus(NamedTuple):
     """One project.
 
     Attributes:
+        source: where its spec comes from, with the revisions of a repository.
         attempted, applied: the revision that was tried last, and the last one that was applied whole.
         plan: what was still to do when it was last looked at.
         problems: of the spec, when it is invalid; the last good one goes on.
@@ -120,6 +155,7 @@ class ProjectStatus(NamedTuple):
 
     name: str
     path: str
+    source: SourceStatus
     condition: Condition
     text: str
     attempted: str

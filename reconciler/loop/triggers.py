@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from reconciler.model.lease import PREFIX
+
 
 class Cause(StrEnum):
     """Where a trigger comes from."""
@@ -79,6 +81,8 @@ def read_event(raw: Mapping[str, Any]) -> EngineEvent | None:
         return None
     if action.partition(":")[0] not in _ACTIONS.get(kind, ()):
         return None
+    if kind == "volume" and str(actor.get("ID") or "").startswith(PREFIX):
+        return None  # a lease: our own would wake us again and again
     attributes = actor.get("Attributes")
     about = attributes if isinstance(attributes, dict) else {}
     nanos = raw.get("timeNano")

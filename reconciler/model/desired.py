@@ -65,6 +65,8 @@ class Build(NamedTuple):
         contexts: further contexts by name: a directory, or `docker-image://NAME`.
         extra_hosts, ulimits: canonical, as those of a container.
         ssh: `default`, or ID=PATH of a key or of an agent's socket.
+        sources: the images of the project that it begins with or copies from, with the content of each; known when the
+            contexts have been read.
         provenance, sbom: "" for none; else what `docker buildx build` takes.
     """
 
@@ -90,13 +92,14 @@ class Build(NamedTuple):
     ssh: tuple[str, ...] = ()
     provenance: str = ""
     sbom: str = ""
+    sources: Mapping[Address, str] = {}
 
 
 class ImageResource(NamedTuple):
     """An image that is built (`build` is set; `reference` is its tag, `tags` are further ones) or pulled.
 
     `implied` marks an image that only a container names. `content` is the hash of all that the build reads; it is ""
-    until the context has been read.
+    until the context has been read. With `adopt`, a tag that is on somebody else's image goes over to what is built.
     """
 
     address: Address
@@ -108,6 +111,7 @@ class ImageResource(NamedTuple):
     content: str = ""
     origin: Origin = Origin("", ())
     tags: tuple[str, ...] = ()
+    adopt: bool = False
 
 
 class NetworkResource(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from reconciler.model.contents import NOTHING_RECORDED, Recorded
+from reconciler.model.lease import Lease
 from reconciler.model.values import Config
 
 
@@ -112,6 +113,10 @@ class ObservedState(NamedTuple):
     containers: tuple[ObservedContainer, ...] = ()
     #: pulled images whose registry holds a newer one, by reference: the digest there, or "" when it could not be asked
     registry: Mapping[str, str] = {}
+    #: who changes a project now, or did when it was killed; they are no volumes of anybody's
+    leases: tuple[Lease, ...] = ()
+    #: the id of the container in which this program runs, or ""
+    own: str = ""
 
     def image_by_reference(self, reference: str) -> ObservedImage | None:
         """The image a reference names on this engine; `name` means `name:latest`."""

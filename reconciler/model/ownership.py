@@ -25,6 +25,10 @@ PRUNE = "reconciler.prune"
 #: on a container, what it was given; on a volume that holds such files, the project
 CONTENTS = "reconciler.contents"
 HOLDER = "reconciler.holder"
+#: on a container, the id of the one that it takes over from: that has no labels to tell that it is our predecessor
+ADOPTED = "reconciler.adopted"
+#: the only label of a lease: an object that has it is no part of any project
+LOCK = "reconciler.lock"
 IMAGE_PROJECT = "reconciler.image.project"
 IMAGE_ADDRESS = "reconciler.image.address"
 IMAGE_CONTENT = "reconciler.image.content"

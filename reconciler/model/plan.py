@@ -253,11 +253,12 @@ class UpdateContainer(NamedTuple):
 
 
 class WaitContainer(NamedTuple):
-    """Wait until a container has reached a condition; `timeout` in seconds, 0 for as long as it takes."""
+    """Wait for a condition, and for the ports if `published`; `timeout` in seconds, 0 for as long as it takes."""
 
     container: Ref
     condition: Condition
     timeout: float
+    published: bool = False
 
 
 OnContainer: TypeAlias = (

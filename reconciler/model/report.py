@@ -24,6 +24,7 @@ class Outcome(NamedTuple):
         message: why, for a person.
         warnings: the engine's own.
         is_final: the same would fail again, until the spec, the image or the engine is another one.
+        is_unclear: a call was not answered, or could not be taken back safely; nothing more was done.
     """
 
     address: Address
@@ -33,6 +34,7 @@ class Outcome(NamedTuple):
     message: str = ""
     warnings: tuple[str, ...] = ()
     is_final: bool = False
+    is_unclear: bool = False
 
 
 class Report(NamedTuple):

@@ -11,7 +11,7 @@ from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Kind
 from reconciler.model.desired import Condition
 from reconciler.model.observed import ObservedContainer, ObservedState
-from reconciler.model.ownership import ADDRESS, CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
+from reconciler.model.ownership import ADDRESS, ADOPTED, CONTENTS, HOLDER, IMAGE_PROJECT, PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     Action,
     AwaitReady,
@@ -53,6 +53,7 @@ _ON_CONTAINERS = (
     Connect,
     Disconnect,
 )
+_ENDING = (RestartContainer, SignalContainer, StopContainer, RemoveContainer, Disconnect)
 
 
 def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = False) -> Plan:
@@ -73,6 +74,9 @@ def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = Fa
 def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool) -> Iterator[str]:
     yield from _order(planned)
     for change in planned.changes:
+        for action in _actions(change):
+            if observed.own and isinstance(action, _ENDING) and action.container.id == observed.own:
+                yield f"{change.address}: {action.container.name} is the container in which this program runs"
         if change.verb is Verb.BLOCKED and change.steps:
             yield f"{change.address}: it is blocked and has steps all the same"
         yield from _ownership(planned.project, change, observed)
@@ -111,7 +115,7 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
     for action in _actions(change):
         if isinstance(action, _ON_CONTAINERS) and action.container.id:
             found = containers.get(action.container.id)
-            adopted = change.verb is Verb.ADOPT and found is not None and not found.labels.get(PROJECT)
+            adopted = found is not None and not found.labels.get(PROJECT) and _is_adopted(change, found.id, observed)
             if found is None:
                 yield f"{change.address}: container {action.container.id[:12]} was not observed"
             elif not adopted and owner_of(Kind.CONTAINER, found.labels, project)[0] is not Owner.OURS:
@@ -140,8 +144,17 @@ def _ownership(project: str, change: Change, observed: ObservedState) -> Iterato
         elif isinstance(action, TagImage | BuildImage):
             for tag in action.tags if isinstance(action, BuildImage) else (action.reference,):
                 named = observed.image_by_reference(tag)
-                if named is not None and named.labels.get(IMAGE_PROJECT) != project:
+                owner = named.labels.get(IMAGE_PROJECT) if named is not None else project
+                if owner != project and (owner or change.verb is not Verb.ADOPT):
                     yield f"{change.address}: the tag {tag} is on an image that is not a build of ours"
+
+
+def _is_adopted(change: Change, container_id: str, observed: ObservedState) -> bool:
+    """Whether this change takes it over, or one that was cut off did: then its successor says so."""
+    return change.verb is Verb.ADOPT or any(
+        item.labels.get(ADOPTED) == container_id and item.labels.get(ADDRESS) == str(change.address)
+        for item in observed.containers
+    )
 
 
 def _marked(action: RemoveVolume, observed: ObservedState) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, ContainerResource, Dependency
 from reconciler.model.observed import ObservedContainer
@@ -50,7 +52,7 @@ _NEVER_SERVED = ("created", "dead")
 
 def plan_container(world: World, resource: ContainerResource) -> Change | None:
     """The change of one instance, or None when it is settled."""
-    objects = sort_objects(resource, world.owned_containers(resource.address))
+    objects = sort_objects(world, resource)
     holder = world.containers.get(resource.name)
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
@@ -167,6 +169,7 @@ def _replace(
 ) -> Change:
     resource, fields = blueprint.resource, recovery.comparison.fields
     change = Change(resource.address, verb, weightiest(fields), fields)
+    blueprint = blueprint._replace(adopts=serving.id) if verb is Verb.ADOPT else blueprint
     carried = carried_over(world, resource, serving)
     # What is left over goes first: a predecessor beside the current one has the name that this one will need.
     if serving.status in _NEVER_SERVED and verb is Verb.REPLACE:
@@ -229,28 +232,36 @@ def _named(world: World, address: Address, name: str) -> bool:
 
 
 def _waits(world: World, dependency: Dependency) -> list[WaitContainer]:
-    """What has to be waited for: nothing where the condition holds already and nothing will change it."""
-    if dependency.condition is Condition.STARTED:
-        return []
+    """What has to be waited for: nothing where the condition holds already and nothing will change it.
+
+    What is started has come to that when its own change has ended, but for ports: an engine may start it without them.
+    """
     waits = []
     for instance in world.instances.get(dependency.address, ()):
+        published = dependency.condition is not Condition.COMPLETED and publishes(world, instance)
+        if dependency.condition is Condition.STARTED and not published:
+            continue
         current = serving(world, instance)
         change = world.changes.get(instance.address)
         if change is not None and instance.is_job and any(isinstance(s.action, StartContainer) for s in change.steps):
             continue  # that change ends with the job, and comes first
         changes = change is not None
-        if current is not None and not changes and _holds(current, dependency.condition):
+        if current is not None and not changes and _holds(current, dependency.condition, published=published):
             continue
         known = current is not None and not world.will_change(instance.address)
         target = Ref(instance.name, current.id if known and current is not None else "")
         settings = (current.config if current is not None else None) or instance.config
         if "healthcheck" in instance.config:
             settings = instance.config
-        waits.append(WaitContainer(target, dependency.condition, wait_seconds(settings, dependency.condition)))
+        timeout = wait_seconds(settings, dependency.condition)
+        waits.append(WaitContainer(target, dependency.condition, timeout, published))
     return waits
 
 
-def _holds(container: ObservedContainer, condition: Condition) -> bool:
-    if condition is Condition.HEALTHY:
-        return container.status == "running" and container.health == "healthy"
-    return container.status == "exited" and container.exit_code == 0
+def _holds(container: ObservedContainer, condition: Condition, *, published: bool) -> bool:
+    if condition is Condition.COMPLETED or (condition is Condition.STARTED and container.status == "exited"):
+        return container.status == "exited" and container.exit_code == 0
+    bound, ports = {place.rpartition("->")[2] for place in container.published}, (container.config or {}).get("ports")
+    if published and isinstance(ports, Mapping) and not bound.issuperset(ports):
+        return False
+    return container.status == "running" and (condition is Condition.STARTED or container.health == "healthy")

@@ -10,10 +10,10 @@ from reconciler.model.forms import show_plain
 from reconciler.model.options import Cost, Option, Silent
 from reconciler.model.ownership import Fingerprint, hash_declared, hash_option
 from reconciler.model.plan import FieldChange, Reason
+from reconciler.model.redaction import is_sensitive
 from reconciler.model.rows import BY_NAME, TABLE
 from reconciler.model.scalars import show_duration, show_size
 from reconciler.model.values import NOT_TOLD, Config, Value
-from reconciler.planning.world import is_sensitive
 
 _DURATIONS = {"interval", "timeout", "start_period", "start_interval"}
 _ORDER = {kind: {row.name: position for position, row in enumerate(rows)} for kind, rows in TABLE.items()}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
-from reconciler.model.ownership import CONTENTS, owner_labels
+from reconciler.model.ownership import ADOPTED, CONTENTS, owner_labels
 from reconciler.model.plan import (
     Connect,
     CreateContainer,
@@ -33,6 +33,8 @@ from reconciler.model.values import Config
 
 MULTIPLE_ENDPOINTS_SINCE = (1, 44)
 DEFAULT_GRACE_SECONDS = 10
+#: for ports to be bound, once it runs
+_BIND_SECONDS = 10.0
 HELD_UP = ("running", "restarting", "paused")
 
 
@@ -53,7 +55,8 @@ def declared_options(resource: ContainerResource) -> Config:
 class Blueprint(NamedTuple):
     """All that is needed to make one container: what the resource says, and what the world adds to it.
 
-    `published`: the engine binds its ports, as it does unless all its networks are internal.
+    `published`: the engine binds its ports, as it does unless all its networks are internal. `adopts`: the id of the
+    container that nobody owns, whose place it takes.
     """
 
     resource: ContainerResource
@@ -66,6 +69,7 @@ class Blueprint(NamedTuple):
     files: tuple[File, ...] = ()
     record: str = ""
     published: bool = False
+    adopts: str = ""
 
     def make(self, name: str, anonymous: Mapping[str, str], *, named: bool = True) -> list[Step]:
         """Create it under a name, and attach what could not be attached at creation.
@@ -81,11 +85,13 @@ class Blueprint(NamedTuple):
             endpoints = {network: {**endpoint, "aliases": None} for network, endpoint in endpoints.items()}
             config["networks"] = endpoints
         labels = owner_labels(self.project, resource.address, declared_options(resource))
+        labels |= {CONTENTS: self.record} if self.record else {}
+        labels |= {ADOPTED: self.adopts} if self.adopts else {}
         create = CreateContainer(
             name=name,
             image=self.reference,
             config=config,
-            labels={**labels, CONTENTS: self.record} if self.record else labels,
+            labels=labels,
             networks=at_once,
             donors=self.donors,
             anonymous=anonymous,
@@ -181,6 +187,8 @@ def wait_seconds(config: Config | None, condition: Condition) -> float:
     """How long a condition may take: what the health check needs to fail for good. Work takes as long as it takes: 0."""
     if condition is Condition.COMPLETED:
         return 0.0
+    if condition is Condition.STARTED:
+        return _BIND_SECONDS
     return decides_within(_mapping((config or {}).get("healthcheck")))
 
 

@@ -81,11 +81,11 @@ def _plan_build(world: World, resource: ImageResource) -> Change | None:
     difference = Difference.NONE if content == resource.content else Difference.REPLACEMENT
     if resource.address in world.request.replace and owner is Owner.OURS:
         difference = Difference.REPLACEMENT
-    row = decide(Situation(Kind.IMAGE, owner=owner, difference=difference))
+    row = decide(Situation(Kind.IMAGE, owner=owner, difference=difference, adopt=resource.adopt))
     taken = _taken(world, resource)
     if row.verb is Verb.BLOCKED or taken:
         reference, refusal = taken or (resource.reference, row)
-        note = f"{reference}: {refusal.because}; choose another tag, or remove that one with `docker rmi {reference}`"
+        note = f"{reference}: {refusal.because}; choose another tag, remove that one with `docker rmi {reference}`, or take it over with adopt = true"
         return Change(resource.address, Verb.BLOCKED, refusal.reason or Reason.NAME_TAKEN, note=note)
     if row.verb is None:
         return _plan_tags(world, resource, image) if image is not None else None
@@ -100,7 +100,8 @@ def _plan_build(world: World, resource: ImageResource) -> Change | None:
     wrong = hindrance(resource.build, world.facts) if any(isinstance(step.action, BuildImage) for step in steps) else ""
     if wrong:
         return Change(resource.address, Verb.BLOCKED, reason, fields, note=wrong)
-    return Change(resource.address, row.verb, reason, fields, steps)
+    note = "the tag is taken over from an image that we did not build, which stays" if row.verb is Verb.ADOPT else ""
+    return Change(resource.address, row.verb, reason, fields, steps, note=note)
 
 
 def _owner(world: World, resource: ImageResource, image: ObservedImage | None) -> Owner | None:
@@ -112,7 +113,7 @@ def _owner(world: World, resource: ImageResource, image: ObservedImage | None) -
 def _taken(world: World, resource: ImageResource) -> tuple[str, Row] | None:
     """The further tag that is on an image which is not ours to take it from, and the row that says so."""
     for tag in resource.tags:
-        row = decide(Situation(Kind.IMAGE, owner=_owner(world, resource, world.image(tag))))
+        row = decide(Situation(Kind.IMAGE, owner=_owner(world, resource, world.image(tag)), adopt=resource.adopt))
         if row.verb is Verb.BLOCKED:
             return tag, row
     return None

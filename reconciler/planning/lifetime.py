@@ -6,9 +6,9 @@ from reconciler.model.contents import OnChange
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import VOLUMES_FROM, FieldChange, Reason, RestartContainer, StartContainer
-from reconciler.planning.phases import NEXT, PREVIOUS, serving
+from reconciler.planning.phases import serving
 from reconciler.planning.sharing import donors
-from reconciler.planning.world import World
+from reconciler.planning.world import NEXT, PREVIOUS, World
 
 
 def state_field(resource: ContainerResource, container: ObservedContainer, *, stopped: bool) -> FieldChange | None:

@@ -37,12 +37,12 @@ class _Verdict(NamedTuple):
 
 
 def plan_network(world: World, resource: NetworkResource) -> Change | None:
-    network = world.network(resource.name)
+    network, twins = world.network(resource.name), twins_of(world, resource)
     strangers = strangers_on(world, network) if network is not None else []
-    verdict = _judge(world, resource, Kind.NETWORK, network, strangers=bool(strangers))
+    verdict = _judge(world, resource, Kind.NETWORK, network, strangers=bool(strangers), twins=bool(twins))
     if verdict.row.verb is None:
         return None
-    relies_on = fingerprint_objects([network])
+    relies_on = fingerprint_objects([network, *twins])
     reason = verdict.row.reason or weightiest(verdict.fields)
     forbidden = missing(Kind.NETWORK, resource.config, world.facts) or dropped(
         world.facts, Kind.NETWORK, resource.config
@@ -55,8 +55,28 @@ def plan_network(world: World, resource: NetworkResource) -> Change | None:
         return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
     if network is None:
         return Change(resource.address, Verb.CREATE, reason, (), (Step(create),), relies_on=relies_on)
-    steps, note = _replace_network(world, network, create)
+    steps = [step for twin in twins for step in _leave_network(world, twin, Ref(network.name, network.id))[0]]
+    if verdict.row.verb is Verb.UPDATE:
+        return Change(resource.address, Verb.UPDATE, reason, (), tuple(steps), relies_on=relies_on)
+    more, note = _leave_network(world, network, Ref(network.name), create)
+    steps += more
     return Change(resource.address, Verb.REPLACE, reason, verdict.fields, tuple(steps), note=note, relies_on=relies_on)
+
+
+def twins_of(world: World, resource: NetworkResource) -> list[ObservedNetwork]:
+    """Networks of ours with the same name as the one that serves: old engines allow it when two make it at once.
+
+    Nothing can be started on either, since containers name their networks. One that strangers use is not among them.
+    """
+    serving = world.network(resource.name)
+    return [
+        item
+        for item in sorted(world.networks.get(resource.name, []), key=lambda item: item.id)
+        if item is not serving
+        and not resource.external
+        and world.is_ours(Kind.NETWORK, item)
+        and not strangers_on(world, item)
+    ]
 
 
 def plan_volume(world: World, resource: VolumeResource) -> Change | None:
@@ -83,6 +103,7 @@ def _judge(
     found: ObservedNetwork | ObservedVolume | None,
     *,
     strangers: bool,
+    twins: bool = False,
 ) -> _Verdict:
     fields: list[FieldChange] = []
     owner, difference, newer = None, Difference.NONE, False
@@ -100,6 +121,8 @@ def _judge(
         difference = Difference.REPLACEMENT if fields else Difference.NONE
         if resource.address in world.request.replace and kind is Kind.NETWORK:
             difference = Difference.REPLACEMENT
+        if twins and difference is Difference.NONE:
+            difference = Difference.INTERRUPTED
     situation = Situation(
         kind=kind,
         external=resource.external,
@@ -118,9 +141,11 @@ def strangers_on(world: World, network: ObservedNetwork) -> list[str]:
     return [name for name, member in members if member is None or not world.is_ours(Kind.CONTAINER, member)]
 
 
-def _replace_network(world: World, network: ObservedNetwork, create: CreateNetwork) -> tuple[list[Step], str]:
+def _leave_network(
+    world: World, network: ObservedNetwork, new: Ref, create: CreateNetwork | None = None
+) -> tuple[list[Step], str]:
     """A network cannot be changed: its members leave it, it is made anew, and they join again as they were declared."""
-    old, new = Ref(network.name, network.id), Ref(network.name)
+    old = Ref(network.name, network.id)
     wanted = {item.name: item for item in world.desired.containers()}
     leave, join = [], []
     for member_id, name in _staying(world, network):
@@ -130,7 +155,7 @@ def _replace_network(world: World, network: ObservedNetwork, create: CreateNetwo
         endpoints = resource.config.get("networks") if resource is not None else None
         if isinstance(endpoints, dict) and network.name in endpoints:
             join.append(Step(Connect(new, member, endpoints[network.name])))
-    steps = [*leave, Step(RemoveNetwork(old)), Step(create), *join]
+    steps = [*leave, Step(RemoveNetwork(old)), *([Step(create)] if create is not None else []), *join]
     names = ", ".join(name for _, name in _staying(world, network))
     return steps, f"{names} will be off this network for a moment" if names else ""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.model.address import Address, Kind
-from reconciler.model.desired import IMAGE_CONTEXT, ContainerResource, ImageResource
-from reconciler.model.observed import normal_reference
+from reconciler.model.desired import ContainerResource, ImageResource
 from reconciler.model.plan import (
     Action,
     Change,
@@ -104,21 +103,12 @@ class _Needs:
         if change.address.kind is Kind.CONTAINER:
             yield from self._of_container(change)
         elif change.address.kind is Kind.IMAGE and change.verb is not Verb.REMOVE:
-            yield from ((image.address, False) for image in self._built_from(change.address))
+            image = self._world.desired.resources.get(change.address)
+            if isinstance(image, ImageResource) and image.build is not None:
+                yield from ((source, False) for source in image.build.sources)
         elif change.verb is Verb.REMOVE or change.address.kind is Kind.NETWORK:
             for step in change.steps:
                 yield from self._users_of(step.action, change.verb)
-
-    def _built_from(self, address: Address) -> Iterable[ImageResource]:
-        """The images of the project that another one takes files from, or begins with."""
-        image = self._world.desired.resources.get(address)
-        contexts = image.build.contexts.values() if isinstance(image, ImageResource) and image.build else ()
-        named = {
-            normal_reference(text.removeprefix(IMAGE_CONTEXT)) for text in contexts if text.startswith(IMAGE_CONTEXT)
-        }
-        for other in self._world.desired.images() if named else ():
-            if other.address != address and normal_reference(other.reference) in named:
-                yield other
 
     def _of_container(self, change: Change) -> Iterable[ChangeKey]:
         resource = self._world.desired.resources.get(change.address)

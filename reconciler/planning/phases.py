@@ -7,11 +7,9 @@ from typing import NamedTuple
 
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
+from reconciler.model.ownership import ADOPTED
 from reconciler.model.values import Config
-from reconciler.planning.world import World
-
-NEXT, PREVIOUS = ".next", ".prev"
-
+from reconciler.planning.world import NEXT, PREVIOUS, World
 
 _LIVE = ("running", "paused", "restarting")
 
@@ -32,9 +30,10 @@ class Objects(NamedTuple):
         return tuple(item for item in found if item is not None)
 
 
-def sort_objects(resource: ContainerResource, containers: list[ObservedContainer]) -> Objects:
+def sort_objects(world: World, resource: ContainerResource) -> Objects:
     """Which object is which."""
-    name = resource.name
+    name, containers = resource.name, world.owned_containers(resource.address)
+    holder = world.containers.get(name)
     candidates = [item for item in containers if item.name.endswith(NEXT)]
     predecessors = [item for item in containers if item.name.endswith(PREVIOUS)]
     plain = [item for item in containers if item not in candidates and item not in predecessors]
@@ -43,6 +42,8 @@ def sort_objects(resource: ContainerResource, containers: list[ObservedContainer
     if resource.is_job:
         if plain and predecessors and plain[0].status == "created":
             candidates.insert(0, plain.pop(0))  # it was given the name and not started: still a candidate
+    elif candidates and not plain and holder is not None and candidates[0].labels.get(ADOPTED) == holder.id:
+        pass  # an adoption was cut off before what is adopted gave up its name
     elif candidates and not plain:
         plain.append(candidates.pop(0))  # the name is free for it
     elif candidates and not predecessors and _has_taken_over(resource, candidates[0], plain[0]):
@@ -73,4 +74,4 @@ def _endpoints(config: Config) -> dict[str, Config]:
 
 def serving(world: World, resource: ContainerResource) -> ObservedContainer | None:
     """The object that serves for an instance, or should."""
-    return sort_objects(resource, world.owned_containers(resource.address)).current
+    return sort_objects(world, resource).current

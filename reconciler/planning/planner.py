@@ -34,8 +34,9 @@ from reconciler.planning import unnamed
 from reconciler.planning.containers import plan_container, weightiest
 from reconciler.planning.decide import Situation, decide
 from reconciler.planning.expand import remove_steps
+from reconciler.planning.guards import hold, spare_ourselves, why_held
 from reconciler.planning.images import plan_image, plan_image_removals
-from reconciler.planning.networks import plan_network, plan_volume, strangers_on
+from reconciler.planning.networks import plan_network, plan_volume, strangers_on, twins_of
 from reconciler.planning.order import put_in_order
 from reconciler.planning.rollout import hindrances
 from reconciler.planning.world import EVERYTHING, Object, Request, World, fingerprint_objects
@@ -59,10 +60,11 @@ def plan(
     for container in _donors_first(world):
         _note_change(world, plan_container(world, container))
     world.warnings += _vain_insistence(world)
-    declared, removals = list(world.changes.values()), _removals(world)
+    why = why_held(world)
+    declared, removals = list(world.changes.values()), hold(_removals(world), why)
     for change in removals:
         world.changes.setdefault(change.address, change)
-    removals += plan_image_removals(world)
+    removals += hold(plan_image_removals(world), why)
     changes = put_in_order(world, [*declared, *removals])
     if request.targets:
         changes = _only(changes, request.targets)
@@ -111,6 +113,7 @@ def _only_drift(change: Change, fields: tuple[FieldChange, ...]) -> Change:
 
 
 def _note_change(world: World, change: Change | None) -> None:
+    change = spare_ourselves(world, change)
     if change is not None:
         world.changes[change.address] = change
 
@@ -151,11 +154,12 @@ def _removals(world: World) -> list[Change]:
     changes = []
     for kind in (Kind.CONTAINER, Kind.NETWORK, Kind.VOLUME):
         for address, objects in world.orphans(kind):
-            change = _remove(world, address, objects)
+            change = spare_ourselves(world, _remove(world, address, objects))
             if change is not None:
                 changes.append(change)
     for network in world.desired.networks():
-        former = world.former_networks(network)
+        twins = twins_of(world, network)
+        former = [item for item in world.former_networks(network) if item not in twins]
         change = _remove(world, network.address, former) if former else None
         if change is not None:
             changes.append(change)

@@ -9,8 +9,8 @@ from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import FieldChange, RenameContainer, Step
 from reconciler.planning.compare import Comparison, compare
 from reconciler.planning.expand import ref, remove_steps
-from reconciler.planning.phases import NEXT, Objects
-from reconciler.planning.world import World
+from reconciler.planning.phases import Objects
+from reconciler.planning.world import NEXT, World
 
 #: what a candidate may lack and still be finished: all of it is done in place and tells its process nothing
 _IN_PLACE = frozenset({"rename", "start", "network", "update"})

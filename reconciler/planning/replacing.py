@@ -39,7 +39,7 @@ from reconciler.planning.expand import (
     remove_steps,
     start_steps,
 )
-from reconciler.planning.phases import NEXT, PREVIOUS
+from reconciler.planning.world import NEXT, PREVIOUS
 
 
 def ready_step(blueprint: Blueprint, target: Ref, *, restarts: int = 0) -> Step:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -16,16 +15,15 @@ from reconciler.model.observed import (
     ObservedVolume,
     normal_reference,
 )
-from reconciler.model.ownership import Owner, owner_of
+from reconciler.model.ownership import ADOPTED, Owner, owner_of
 from reconciler.model.plan import Change, Verb
 from reconciler.model.values import digest
 
 #: an address, and whether the change removes: an image may be built anew and an old build of it removed
 ChangeKey: TypeAlias = tuple[Address, bool]
+#: what the name of a candidate, and of a predecessor, ends with
+NEXT, PREVIOUS = ".next", ".prev"
 Object: TypeAlias = ObservedContainer | ObservedNetwork | ObservedVolume | ObservedImage
-
-_SENSITIVE = re.compile(r"pass|secret|token|credential|private|api_?key|access_?key|auth|dsn", re.IGNORECASE)
-_SENSITIVE_VALUE = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 
 
 class Request(NamedTuple):
@@ -36,6 +34,7 @@ class Request(NamedTuple):
         replace: replace these even though nothing differs.
         build: images may be built; otherwise those under their tags are used as they are.
         volumes: `destroy` takes the volumes too.
+        allow_removals: however much has left the spec, it goes.
         applied: by address, the settings label as it would be if labels could be changed: what was last applied in
             place. It only tells drift from a second edit.
     """
@@ -44,6 +43,7 @@ class Request(NamedTuple):
     replace: tuple[Address, ...] = ()
     build: bool = True
     volumes: bool = False
+    allow_removals: bool = False
     applied: Mapping[Address, str] = {}
 
 
@@ -86,6 +86,7 @@ class World:
                 owner, address = owner_of(kind, item.labels, desired.project)
                 if owner is Owner.OURS and address is not None:
                     self._owned.setdefault(_identity(address), []).append(item)
+        self._taken = self._taken_over()
         for twins in self._owned.values():
             if len(twins) > 1:
                 twins.sort(key=lambda item: (getattr(item, "name", ""), getattr(item, "id", "")))
@@ -96,14 +97,29 @@ class World:
         yield Kind.VOLUME, self.observed.volumes
         yield Kind.IMAGE, self.observed.images
 
+    def _taken_over(self) -> set[str]:
+        """Ids of predecessors without labels: an adoption was cut off between their retirement and their removal."""
+        found = set()
+        for objects in self._owned.values():
+            for item in tuple(objects):
+                taken = self.containers_by_id.get(item.labels.get(ADOPTED, ""))
+                if taken is None or taken.id in found or not taken.name.endswith(PREVIOUS):
+                    continue
+                if owner_of(Kind.CONTAINER, taken.labels, self.desired.project)[0] is Owner.NOBODY:
+                    objects.append(taken)
+                    found.add(taken.id)
+        return found
+
     def image(self, reference: str) -> ObservedImage | None:
         """What a reference names on the engine."""
         return self.images.get(normal_reference(reference)) or self.images.get(reference)
 
     def network(self, name: str) -> ObservedNetwork | None:
-        """The network of this name; of twins (old engines allow them) ours first."""
+        """The network of this name; of twins (old engines allow them) ours first, and one that is in use."""
         twins = self.networks.get(name, [])
-        return min(twins, key=lambda item: (not self.is_ours(Kind.NETWORK, item), item.id), default=None)
+        return min(
+            twins, key=lambda item: (not self.is_ours(Kind.NETWORK, item), not item.members, item.id), default=None
+        )
 
     def former_networks(self, resource: NetworkResource) -> list[Object]:
         """Networks that were made for a resource under a name it no longer has, or twice."""
@@ -112,7 +128,8 @@ class World:
         return [] if resource.external else [item for item in made if item is not serving]
 
     def is_ours(self, kind: Kind, item: Object) -> bool:
-        return owner_of(kind, item.labels, self.desired.project)[0] is Owner.OURS
+        is_taken = isinstance(item, ObservedContainer) and item.id in self._taken
+        return is_taken or owner_of(kind, item.labels, self.desired.project)[0] is Owner.OURS
 
     def owned_containers(self, address: Address) -> list[ObservedContainer]:
         return [item for item in self._owned.get(_identity(address), []) if isinstance(item, ObservedContainer)]
@@ -139,12 +156,6 @@ def _identity(address: Address) -> tuple[Kind, str, int]:
 def _plain(address: Address) -> Address:
     """`container.web` for instance 1 of what is no longer declared."""
     return Address(address.kind, address.name, 0 if address.instance == 1 else address.instance)
-
-
-def is_sensitive(path: str, value: object = "") -> bool:
-    """Whether a value under this path may be a secret and is not shown."""
-    named = path.startswith(("environment.", "build.args.")) and bool(_SENSITIVE.search(path))
-    return named or (isinstance(value, str) and bool(_SENSITIVE_VALUE.search(value)))
 
 
 def fingerprint_objects(objects: Iterable[Object | None]) -> str:

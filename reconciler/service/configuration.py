@@ -16,8 +16,10 @@ from pydantic import ValidationError
 from reconciler.errors import Problem, SpecError
 from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
+from reconciler.loop.sources import default_name
 from reconciler.model.scalars import declare_duration
 from reconciler.service.settings import SETTINGS, Setting, model_of_settings
+from reconciler.source.document import Configured, read_source
 from reconciler.spec.keys import Keys
 from reconciler.spec.naming import default_project, wrong_project
 from reconciler.spec.paths import absolute
@@ -31,11 +33,16 @@ MAX_PROJECTS = 200
 
 
 class ProjectEntry(NamedTuple):
-    """One project to keep: a directory of specs, or one file."""
+    """One project to keep: a directory of specs, or one file, or a git repository in place of a `path`."""
 
     name: str
-    path: Path
+    path: Path | None
     policy: Policy
+    source: Configured = Configured()
+
+    @property
+    def place(self) -> str:
+        return str(self.path) if self.source.git is None else self.source.git.url
 
 
 class Configuration(NamedTuple):
@@ -189,7 +196,13 @@ def _converted(setting: Setting, raw: Any, complain: Callable[[str, str], None])
 
 
 def _policy(values: Mapping[str, Any]) -> Policy:
-    return Policy(values["apply"], values["heal"], values["flapping.limit"], values["flapping.window"])
+    return Policy(
+        values["apply"],
+        values["heal"],
+        values["flapping.limit"],
+        values["flapping.window"],
+        values["allow_removals"],
+    )
 
 
 def _projects(
@@ -204,7 +217,7 @@ def _projects(
 
     def add(entry: ProjectEntry, place: Keys) -> None:
         if entry.name in found:
-            message = f"two projects are called {entry.name!r}: {found[entry.name].path} and {entry.path}"
+            message = f"two projects are called {entry.name!r}: {found[entry.name].place} and {entry.place}"
             problems.at(place, message, "give one of them another `name`")
         found[entry.name] = entry
 
@@ -229,17 +242,32 @@ def _declared(
         place: Keys = ("project", position)
         if not isinstance(entry, dict) or problems.is_broken(place):
             continue
-        where = entry.get("path")
-        if not isinstance(where, str) or not where:
-            problems.at((*place, "path"), "must be given", 'write path = "/srv/specs"')
+        whole, source = _origin(entry, place, directory, environment, problems)
+        if whole is None and source.git is None:
             continue
-        whole = Path(absolute(directory, where, environment))
-        name = entry.get("name") or _name_of(whole)
+        name = entry.get("name") or (_name_of(whole) if whole else default_name(source.git) if source.git else "")
         if wrong := wrong_project(str(name)):
             problems.at((*place, "name"), wrong, "give it a `name`")
             continue
-        apply, heal = entry.get("apply", policy.apply), entry.get("heal", policy.heal)
-        yield place, ProjectEntry(str(name), whole, policy._replace(apply=bool(apply), heal=bool(heal)))
+        said = {key: bool(entry.get(key, getattr(policy, key))) for key in ("apply", "heal", "allow_removals")}
+        yield place, ProjectEntry(str(name), whole, policy._replace(**said), source)
+
+
+def _origin(
+    entry: Mapping[str, Any], place: Keys, directory: str, environment: Mapping[str, str], problems: Problems
+) -> tuple[Path | None, Configured]:
+    """Where the spec of a project comes from: a path or a repository; neither after a mistake, which is reported."""
+    where, raw = entry.get("path"), entry.get("source")
+    if (where is None) == (raw is None) or where == "":
+        message = "must be given" if raw is None else "is given beside source"
+        problems.at((*place, "path"), message, 'write path = "/srv/specs", or source = { git = "https://..." }')
+        return None, Configured()
+    if raw is None:
+        return Path(absolute(directory, str(where), environment)), Configured()
+    configured, mistakes = read_source(raw, Path(directory))
+    for mistake in mistakes:
+        problems.at((*place, "source", *mistake.option.split(".")), mistake.message, mistake.hint)
+    return (None, Configured()) if mistakes else (configured.directory, configured)
 
 
 def _under(root: Path, policy: Policy, problems: Problems) -> list[ProjectEntry]:

@@ -1,8 +1,7 @@
-"""Log lines: for a person on a terminal, JSON for a journal; always on stderr. Secrets and control characters go no further."""
+"""Log lines: for a person on a terminal, fields for systemd's journal, JSON elsewhere; on stderr but for the journal. Secrets and control characters go no further."""
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,18 +10,16 @@ from typing import Any, TextIO
 import structlog
 
 from reconciler.model.desired import DesiredState
-from reconciler.planning.world import is_sensitive
-
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-#: shorter values are words that stand in any text
-_SHORTEST_SECRET = 6
-_HIDDEN = "(secret)"
+from reconciler.model.redaction import hide, secret_lines, secret_variables
+from reconciler.service.journald import JournalLogger, entry, is_journal
 
 
 def choose_format(chosen: str | None, environment: Mapping[str, str], stream: TextIO) -> str:
-    """As was asked for; else JSON for systemd's journal and for pipes, text for a terminal."""
+    """As was asked for; else entries for systemd's journal, JSON for pipes, text for a terminal."""
     if chosen:
         return chosen
+    if is_journal(stream, environment):
+        return "journal"
     under_systemd = environment.get("JOURNAL_STREAM") or environment.get("INVOCATION_ID")
     return "text" if stream.isatty() and not under_systemd else "json"
 
@@ -36,21 +33,10 @@ class Secrets:
 
     def learn(self, desired: DesiredState) -> None:
         """The contents of secrets, and the values of variables whose names say that they are secret."""
-        found = {
-            text
-            for content in desired.secrets.values()
-            for text in content.bytes.decode("utf-8", "ignore").splitlines()
-            if len(text) >= _SHORTEST_SECRET
-        }
+        found = secret_lines(desired.secrets.values())
         for container in desired.containers():
             variables = container.config.get("environment")
-            for name, value in variables.items() if isinstance(variables, Mapping) else ():
-                if (
-                    isinstance(value, str)
-                    and len(value) >= _SHORTEST_SECRET
-                    and is_sensitive(f"environment.{name}", value)
-                ):
-                    found.add(value)
+            found |= secret_variables(variables) if isinstance(variables, Mapping) else set()
         self.add(found)
 
     def add(self, values: Iterable[str]) -> None:
@@ -58,9 +44,7 @@ class Secrets:
             self._values |= frozenset(values)
 
     def hide(self, text: str) -> str:
-        for value in self._values:
-            text = text.replace(value, _HIDDEN)
-        return _CREDENTIALS.sub(rf"\1{_HIDDEN}@", text)
+        return hide(text, self._values)
 
 
 def make_logger(form: str, secrets: Secrets, stream: TextIO = sys.stderr, *, colours: bool = False) -> Any:
@@ -70,11 +54,19 @@ def make_logger(form: str, secrets: Secrets, stream: TextIO = sys.stderr, *, col
         del logger, method
         return {key: _guarded(value, secrets) for key, value in event.items()}
 
+    def journal(logger: object, method: str, event: structlog.typing.EventDict) -> bytes:
+        del logger, method
+        return entry(event)
+
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=colours) if form == "text" else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=colours)
+        if form == "text"
+        else journal
+        if form == "journal"
+        else structlog.processors.JSONRenderer()
     )
     return structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        JournalLogger(stream) if form == "journal" else structlog.PrintLogger(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade, StateChanged, Told
+from reconciler.loop.telling import (
+    ActionHappened,
+    Condition,
+    PassEnded,
+    PassStarted,
+    PlanMade,
+    SourceChanged,
+    StateChanged,
+    Told,
+)
 from reconciler.model.address import Address
 from reconciler.model.report import Status
 
@@ -31,6 +40,30 @@ class Recounter:
                 self._end(told)
             case StateChanged():
                 self._change(told)
+            case SourceChanged():
+                self._source(told)
+
+    def _source(self, told: SourceChanged) -> None:
+        before, after = told.before, told.after
+        about = {"project": told.project}
+        if (after.reason, after.refusal) != (before.reason, before.refusal):
+            if after.reason:
+                tried = after.attempted.commit if after.attempted is not None else ""
+                kept = after.accepted.commit if after.accepted is not None else "nothing"
+                self._log.warning(
+                    "source refused", **about, reason=after.reason, text=after.refusal, attempted=tried, kept=kept
+                )
+            else:
+                self._log.info("source good again", **about)
+        for word, was, now in (
+            ("accepted", before.accepted, after.accepted),
+            ("applied", before.applied, after.applied),
+        ):
+            if now is not None and now != was:
+                told_of = {name: value for name, value in now._asdict().items() if value}
+                self._log.info(f"revision {word}", **about, **told_of)
+        for note in after.notes if after.notes != before.notes else ():
+            self._log.warning("source", **about, text=note)
 
     def _plan(self, told: PlanMade) -> None:
         now = {(told.project, item.address): item for item in told.held}

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.loop.instance import Instance, Settings
-from reconciler.loop.telling import Condition, Snapshot
+from reconciler.loop.telling import Condition, ProjectStatus, Snapshot
 from reconciler.service.notify import Notifier
 
 #: seconds between looks after the projects
@@ -68,9 +68,11 @@ class Service:
                 if (
                     self._once
                     and snapshot is not None
-                    and all(_has_ended(item.condition) for item in snapshot.projects)
+                    and all(_has_ended(item, snapshot.started) for item in snapshot.projects)
                 ):
-                    settled = all(item.condition is Condition.SETTLED for item in snapshot.projects)
+                    settled = all(
+                        item.condition is Condition.SETTLED and not item.source.reason for item in snapshot.projects
+                    )
                     self._stop(None)
                     return 0 if settled else 1
 
@@ -146,8 +148,13 @@ class Service:
                 signal.signal(number, previous)
 
 
-def _has_ended(condition: Condition) -> bool:
-    return condition not in (Condition.STARTING, Condition.CHANGING)
+def _has_ended(project: ProjectStatus, started: float) -> bool:
+    """Whether a project had its pass; of a repository that is followed, with what it holds now."""
+    source = project.source
+    fetched = source.checked is None or source.checked >= started
+    taken = bool(source.reason) or source.attempted == source.accepted
+    passed = not project.is_running and project.condition not in (Condition.STARTING, Condition.CHANGING)
+    return passed and fetched and taken
 
 
 def _is_ready(snapshot: Snapshot) -> bool:

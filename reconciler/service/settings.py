@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
 from reconciler.service.http.listening import read_place
+from reconciler.source.document import SOURCE
 from reconciler.spec.keys import Keys
 from reconciler.spec.toml_types import Table, list_of, option, table
 
@@ -48,9 +49,10 @@ SETTINGS = (
     Setting("", "root", str, "", "Every directory under this one that holds *.toml files is a project.", "/srv/specs"),
     Setting("", "apply", bool, default=_P.apply, summary="Whether new revisions are applied, or only shown.", example=False),
     Setting("", "heal", bool, default=_P.heal, summary="Whether drift is put back to what was applied last, or only reported.", example=False),
+    Setting("", "allow_removals", bool, default=_P.allow_removals, summary="Remove what has left the spec even when that is most of a project.", example=True),
     Setting("", "parallel", int, 8, "How many passes, of different projects, run at once.", 4, least=1),
     Setting("", "stop_timeout", str, 60.0, "How long a pass that is under way may take to end when the service stops.", "90s", is_duration=True),
-    Setting("log", "format", str, "", "Log lines as text or as JSON; else text on a terminal, JSON elsewhere.", "json", choices=("text", "json")),
+    Setting("log", "format", str, "", "Log lines as text, as JSON or as fields of systemd's journal; else text on a terminal, fields where stderr is the journal, JSON elsewhere.", "json", choices=("text", "json", "journal")),
     Setting("timing", "files", str, _T.files, "How long files must be quiet before a pass begins.", "1s", is_duration=True),
     Setting("timing", "events", str, _T.events, "How long the engine's events must be quiet before a pass begins.", "100ms", is_duration=True),
     Setting("timing", "max_delay", str, _T.max_delay, "How long a pass is put off at most, however busy it is.", "5s", is_duration=True),
@@ -67,9 +69,11 @@ SETTINGS = (
 PROJECT = table(
     "Project",
     path=option(str, "A directory of *.toml files, or one file; relative to this file.", "/srv/shop"),
+    source=option(SOURCE, "A git repository in place of a path.", {"git": "https://example.com/team/hosts.git"}),
     name=option(str, "What it is called here and in the logs; that of the directory when not given.", "shop"),
     apply=option(bool, "As above, for this project.", example=False),
     heal=option(bool, "As above, for this project.", example=False),
+    allow_removals=option(bool, "As above, for this project.", example=True),
 )
 TABLES = sorted({setting.table for setting in SETTINGS if setting.table})
 

@@ -63,7 +63,7 @@ def access_to(settings: GitSettings, directory: Path, environment: Mapping[str, 
             "RECONCILER_GIT_LOGIN": f"{scheme}://{settings.user}@{host}",
             "RECONCILER_GIT_TOKEN_FD": str(memory),
         }
-        yield Access(config, more, (memory,))
+        yield Access(config, more, (memory,), (token,))
     finally:
         os.close(memory)
 

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -75,11 +75,15 @@ class TooMuchError(Exception):
 
 
 class Access(NamedTuple):
-    """What a git that talks to a server gets beside the rest: settings, environment and open files."""
+    """What a git that talks to a server gets beside the rest: settings, environment and open files.
+
+    `secrets` are shown nowhere, not even when the server says them back.
+    """
 
     config: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
     files: tuple[int, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 class Git:
@@ -90,13 +94,20 @@ class Git:
         home: an empty directory, so that nobody's files in a home directory count.
         environment: of this process; only proxies are taken from it.
         kept: open files that a git which outlives this process shall keep open: the lock.
+        started: told each git that was started, so that somebody else can end it.
     """
 
     def __init__(
-        self, repository: Path, home: Path, environment: Mapping[str, str], kept: tuple[int, ...] = ()
+        self,
+        repository: Path,
+        home: Path,
+        environment: Mapping[str, str],
+        kept: tuple[int, ...] = (),
+        started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,  # noqa: ARG005
     ) -> None:
         self.repository = repository
         self._kept = kept
+        self._started = started
         self._environment = {name: environment[name] for name in _PROXIES if name in environment} | {
             "PATH": _PATH,
             "HOME": str(home),
@@ -161,6 +172,8 @@ class Git:
                 )
             reader.join(5)
             said = errors.decode("utf-8", "replace")
+            for secret in access.secrets if access else ():
+                said = said.replace(secret, "(redacted)")
             if code:
                 raise GitFailedError(plain(said), code)
             return output
@@ -186,6 +199,7 @@ class Git:
         except FileNotFoundError as error:
             raise RefusedError(Reason.LOCAL, "git is not installed", "install the package git") from error
         try:
+            self._started(process)
             yield process
         finally:
             _end(process)
@@ -224,16 +238,17 @@ def _drain(stream: IO[bytes] | None, errors: bytearray) -> None:
 
 def _give_up(process: subprocess.Popen[bytes], ran_out: threading.Event) -> None:
     ran_out.set()
-    _end_group(process)
+    end_group(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
     """End it with all that it started (remote-https, ssh, index-pack), and return its exit code."""
     if process.returncode is None:
-        _end_group(process)
+        end_group(process)
     return process.wait()
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a git that was not waited for yet, with all that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

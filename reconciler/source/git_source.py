@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from subprocess import Popen
 
 from reconciler.source.access import access_to
-from reconciler.source.git import Access, Git, GitFailedError, TooMuchError
+from reconciler.source.git import Access, Git, GitFailedError, TooMuchError, end_group
 from reconciler.source.interface import Fetched, Reason, Refusal, RefusedError, Revision
 from reconciler.source.record import Moment, Record, load, save
 from reconciler.source.repository import Repository, Tip
@@ -26,6 +27,7 @@ from reconciler.source.tree import is_whole, read_tree, write_tree
 _MOST_CHECKOUTS = 50
 _PATIENCE = 2.0
 _BROKEN = (GitFailedError, TooMuchError, EOFError, BrokenPipeError)
+_STOPPED = Refusal(Reason.NOT_NOW, "nothing is fetched any more", "it is fetched at the next start")
 _BUSY = Refusal(Reason.NOT_NOW, "another process is fetching into the same directory", "it is tried again")
 
 
@@ -50,7 +52,14 @@ class GitSource:
         self._whole = set[str]()
         self._given_up = ""
         self._turn = threading.Lock()  # for the record, which a fetch and the loop both write
+        self._running: Popen[bytes] | None = None
+        self._is_stopped = False
         self._identity = _digest(settings.url, settings.ref, settings.verify)
+
+    @property
+    def root(self) -> Path:
+        """The directory of this source, in which nobody else writes."""
+        return self._root
 
     @property
     def directory(self) -> Path:
@@ -65,9 +74,11 @@ class GitSource:
         commit = self._linked()
         if not commit:
             return None
-        accepted = self.record.accepted
-        known = accepted.revision if accepted else None
-        return known if known and known.commit == commit else Revision(commit, self._settings.ref)
+        record = self.record
+        for moment in (record.taken, record.accepted):
+            if moment and moment.revision and moment.revision.commit == commit:
+                return moment.revision
+        return Revision(commit, self._settings.ref)
 
     def fetch(self) -> Fetched:
         attempted, notes = list[Revision](), list[str]()
@@ -79,6 +90,8 @@ class GitSource:
                 try:
                     notes += self._fetch(lock, attempted)
                 except RefusedError as error:
+                    if self._is_stopped:
+                        return Fetched(None, self._accepted(), _STOPPED)
                     refusal = error.refusal
                 tried = attempted[-1] if attempted else None
                 self._note(attempted=Moment(tried, self._clock(), refusal))
@@ -90,9 +103,28 @@ class GitSource:
             )
         return Fetched(attempted[-1] if attempted else None, self._accepted(), refusal, tuple(notes))
 
-    def take(self) -> Revision | None:
+    def stop(self) -> None:
+        """End a fetch that is under way, and every one that is begun from now on."""
+        self._is_stopped = True
+        process = self._running
+        if process is not None and process.returncode is None:
+            end_group(process)
+
+    def _started(self, process: Popen[bytes]) -> None:
+        self._running = process
+        if self._is_stopped:
+            end_group(process)
+
+    def take(self, check: Callable[[Path], object] = lambda candidate: None) -> Revision | None:  # noqa: ARG005
+        """Put what was accepted last into `directory`, at once.
+
+        Args:
+            check: called with the directory of a revision before it takes the place; what it raises comes through, and
+                the former one stays.
+        """
         accepted = self._accepted()
         if accepted and accepted.commit != self._linked() and (self._checkouts / accepted.commit).is_dir():
+            check(self._checkouts / accepted.commit / self._settings.path)
             # Where nothing can be written the old one stays, and the next fetch says so.
             with contextlib.suppress(OSError):
                 os.utime(self._checkouts / accepted.commit)  # in use since now: see tidy
@@ -100,6 +132,7 @@ class GitSource:
                 partly.unlink(missing_ok=True)
                 partly.symlink_to(Path("checkouts", accepted.commit))
                 partly.replace(self._link)
+                self._note(taken=Moment(accepted, self._clock()))
         return self.current()
 
     def applied(self, revision: Revision) -> None:
@@ -129,7 +162,7 @@ class GitSource:
         for other in [*self._root.glob("repository-*.git"), *self._root.glob(".keys-*")]:
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
-        git = Git(place, home, self._environment, (lock,))
+        git = Git(place, home, self._environment, (lock,), self._started)
         git.check_version()
         repository = Repository(git, self._settings)
         accepted = self._accepted()
@@ -144,7 +177,7 @@ class GitSource:
                 try:
                     return self._obtain(git, repository, tip, access, attempted)
                 except _BROKEN as error:
-                    if anew:
+                    if anew or self._is_stopped:
                         raise repository.refusal_of(error) from error
                 anew, self._given_up = True, tip.object
                 repository.discard()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reconciler.source.interface import Reason, Refusal, Revision
 
 _LARGEST = 256 * 1024
+_MOMENTS = ("attempted", "accepted", "taken", "applied")
 
 
 class Moment(NamedTuple):
@@ -21,11 +22,12 @@ class Moment(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The last of each. `identity` says of which source: what another one accepted binds nobody."""
+    """The last of each; `taken` is what is checked out. `identity` says of which source: what another one accepted binds nobody."""
 
     identity: str = ""
     attempted: Moment | None = None
     accepted: Moment | None = None
+    taken: Moment | None = None
     applied: Moment | None = None
 
 
@@ -34,7 +36,7 @@ def load(file: Path) -> Record:
     try:
         with file.open("rb") as stream:
             document = json.loads(stream.read(_LARGEST))
-        moments = {name: _moment(document.get(name)) for name in ("attempted", "accepted", "applied")}
+        moments = {name: _moment(document.get(name)) for name in _MOMENTS}
         return Record(str(document["identity"]), **moments)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Record()
@@ -43,7 +45,7 @@ def load(file: Path) -> Record:
 def save(file: Path, record: Record) -> None:
     """Replace the file at once: a reader sees the old text or the new one. Raises OSError."""
     document: dict[str, Any] = {"version": 1, "identity": record.identity}
-    for name in ("attempted", "accepted", "applied"):
+    for name in _MOMENTS:
         moment = getattr(record, name)
         if moment is not None:
             document[name] = {

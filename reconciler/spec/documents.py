@@ -52,7 +52,7 @@ PROJECT = table(
     rollout=_ROLLOUT,
 )
 MODELS: dict[Kind, type[Table]] = {
-    Kind.IMAGE: table("Image", **_fields(Kind.IMAGE)),
+    Kind.IMAGE: table("Image", **_fields(Kind.IMAGE), adopt=_ADOPT),
     Kind.CONTAINER: table("Container", **_fields(Kind.CONTAINER, "image"), adopt=_ADOPT, rollout=_ROLLOUT),
     Kind.NETWORK: table("Network", **_fields(Kind.NETWORK), adopt=_ADOPT),
     Kind.VOLUME: table("Volume", **_fields(Kind.VOLUME), adopt=_ADOPT),

@@ -148,4 +148,7 @@ def _declared(scope: Scope, contents: Contents, name: str, table: Table) -> Imag
         return None
     build = resolve_build(scope, contents, (*keys, "build"), table["build"], platform)
     tags = resolve_tags(scope, (*keys, "build"), table["build"], tag)
-    return None if build is None else ImageResource(address, tag, build, platform=platform, origin=origin, tags=tags)
+    if build is None:
+        return None
+    adopt = table.get("adopt", scope.document.get("project", {}).get("adopt", False))
+    return ImageResource(address, tag, build, platform=platform, origin=origin, tags=tags, adopt=adopt)

@@ -21,13 +21,14 @@ from reconciler.spec.validated import is_marked, mark, marker_of
 DEFAULT_DIRECTORY = "specs"
 
 
-def load(path: Path, environment: Mapping[str, str], *, builds: bool = True) -> DesiredState:
+def load(path: Path, environment: Mapping[str, str], *, builds: bool = True, name: str = "") -> DesiredState:
     """The desired state of the project in a directory of *.toml files, or in one file.
 
     Args:
         path: as the user gave it; problems name files relative to it.
         environment: variables for `${NAME}`; they win over the `.env` file beside the spec.
         builds: whether what images are built from has to be there.
+        name: what a project is called whose spec does not say; "": as its directory is.
 
     Raises:
         SpecError: with every problem of every file.
@@ -43,7 +44,7 @@ def load(path: Path, environment: Mapping[str, str], *, builds: bool = True) -> 
     document = _validate(document, environment, problems)
     directory = shown.absolute()
     complete = len(sources) == len(names)
-    project = _project(document, directory.name, problems)
+    project = _project(document, name or directory.name, problems)
     if not problems and not any(document.get(kind.value) for kind in Kind):
         hint = "declare an [image.*], [container.*], [network.*] or [volume.*]; to remove everything, use `reconciler destroy`"
         problems.add(Problem(str(path), 0, 0, "", "declares nothing", hint))

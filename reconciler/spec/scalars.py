@@ -17,6 +17,7 @@ _FURTHER: dict[str, type] = {
     "project.adopt": bool,
     "project.prune": bool,
     "project.rollout.max_parallel": int,
+    "image.*.adopt": bool,
     "image.*.build.no_cache": bool,
     "image.*.build.pull": bool,
     "image.*.build.privileged": bool,

@@ -15,12 +15,14 @@ from tests.support.inprocess import Workbench
 
 __all__ = ["bench", "port"]
 
+#: ends at once when told to, with any signal of OPTIONS
+LOOP = ["sh", "-c", "trap exit TERM INT; while :; do sleep 0.1; done"]
 #: options of `docker run`, each container made with the lot of a line
 OPTIONS = {
     "plain": {},
     "process": {
         "user": "1000:1000", "working_dir": "/tmp", "hostname": "hh", "stop_signal": "SIGINT", "tty": True, "stdin_open": True,
-        "environment": {"A": "b$c", "LIST": "1 2"}, "labels": {"x": "$y"}, "entrypoint": ["/bin/sleep"], "command": ["9999"],
+        "environment": {"A": "b$c", "LIST": "1 2"}, "labels": {"x": "$y"}, "entrypoint": LOOP[:2], "command": LOOP[2:],
         "healthcheck": {"test": ["CMD-SHELL", "true || exit 1"], "interval": 7 * 10**9},
     },
     "resources": {
@@ -76,7 +78,7 @@ def test_a_container_made_by_hand_is_adopted_as_it_is(kind: str, bench: Workbenc
     options = dict(OPTIONS[kind])
     host = api.create_host_config(**options.pop("host", {}))
     name = f"{bench.name}-made"
-    made = {"command": ["sleep", "9999"], **options, "name": name, "host_config": host}
+    made = {"command": LOOP, **options, "name": name, "host_config": host}
     api.start(api.create_container("busybox:latest", **made)["Id"])
     changes = adopt(bench, [name], bench.name)
     assert [(change.verb, change.fields) for change in changes] == [(Verb.ADOPT, ())]
@@ -92,11 +94,11 @@ def test_networks_volumes_and_shared_namespaces(bench: Workbench, api: docker.AP
     )
     settings = api.create_networking_config({network: api.create_endpoint_config(aliases=["also"])})
     made = api.create_container(
-        "busybox:latest", ["sleep", "9999"], name=first, ports=[80, 81], host_config=host, networking_config=settings
+        "busybox:latest", LOOP, name=first, ports=[80, 81], host_config=host, networking_config=settings
     )
     api.start(made["Id"])
     shared = api.create_host_config(network_mode=f"container:{first}")
-    api.start(api.create_container("busybox:latest", ["sleep", "9999"], name=second, host_config=shared)["Id"])
+    api.start(api.create_container("busybox:latest", LOOP, name=second, host_config=shared)["Id"])
     changes = adopt(bench, [first, second], bench.name)
     assert [(change.verb, [field.path for field in change.fields]) for change in changes] == [(Verb.ADOPT, [])] * 2
     text = (bench.directory / "spec.toml").read_text()
@@ -112,7 +114,7 @@ def test_a_project_of_docker_compose(bench: Workbench, api: docker.APIClient) ->
         name = f"{bench.name}-{service}-1"
         api.create_container(
             "busybox:latest",
-            ["sleep", "9999"],
+            LOOP,
             name=name,
             labels={"com.docker.compose.project": bench.name, "com.docker.compose.service": service, "own": "kept"},
             host_config=api.create_host_config(network_mode=network),

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 #: what `one.py` adds to the text of a difference about the target of a config or a secret that comes from a file
 CONTENT = " # a config or secret"
+#: what it adds of a container with a setting that the engine would discard
+DISCARDED = " # refused: the engine would discard a setting"
 
 
 class Meant(NamedTuple):
@@ -108,6 +110,24 @@ MEANT: tuple[Meant, ...] = (
         "containers.long.HostConfig.MountSpec",
         r'"target": "/rel-sel"',
         "`selinux` of the long form is honoured; Compose drops it",
+    ),
+    Meant(
+        "form of cpuset",
+        "containers.*.HostConfig.CpusetCpus",
+        r'^"0,1" -> "0-1"$',
+        "processors in a row are written as a range, which is the same to the engine",
+    ),
+    Meant(
+        "order of capabilities",
+        "containers.*.HostConfig.DeviceRequests",
+        r'^[-+] \{"Capabilities": \[\["compute", ("graphics", "utility", "video"|"video", "graphics", "utility")\]\], "Count": 1, "Driver": "nvidia"\}$',
+        "the capabilities of a request are a set, and written in alphabetical order",
+    ),
+    Meant(
+        "not on this host",
+        "containers.*",
+        rf"{DISCARDED}$",
+        "Compose goes on when the engine discards a setting that the host cannot hold (block I/O weights here); we refuse",
     ),
     Meant(
         "links without a network",

@@ -6,6 +6,7 @@ import time
 import docker
 
 from tests.faults.conftest import Victim
+from tests.service.test_run import running
 from tests.support.engine import Project
 
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
@@ -76,3 +77,24 @@ def test_the_engine_dies_in_the_middle(shop: Project, victim: Victim) -> None:
         found = api.containers(all=True, filters={"label": f"reconciler.project={shop.name}"})
         assert [item["Names"][0] for item in found] == [f"/{shop.name}-web-1"]
         assert "LEVEL=debug" in api.inspect_container(found[0]["Id"])["Config"]["Env"]
+
+
+def test_the_engine_dies_under_run(shop: Project, victim: Victim) -> None:
+    """In the middle of a roll-out: the service waits, says so once, and finishes what was begun when the engine is back."""
+    web(shop, "info", STUBBORN)
+    with running(shop, "specs") as service:
+        service.until_ready()
+        web(shop, "debug", STUBBORN)
+        service.until(lambda: any("stop container" in line.get("text", "") for line in service.lines()))
+        victim.engine("kill")
+        service.until(lambda: "engine away" in service.events())
+        victim.engine("up")
+        service.until(lambda: service.events()[-1] == "settled", 60)
+        told = [line for line in service.lines() if line["event"] == "engine away"]
+        assert [line.get("project", "") for line in told].count("") == 1, "once, however often it was tried"
+        assert "a bug in reconciler" not in service.log.read_text()
+        with docker.APIClient(victim.host, version="auto") as api:
+            found = api.containers(all=True, filters={"label": f"reconciler.project={shop.name}"})
+            assert [item["Names"][0] for item in found] == [f"/{shop.name}-web-1"]
+            assert "LEVEL=debug" in api.inspect_container(found[0]["Id"])["Config"]["Env"]
+        assert service.end() == 0

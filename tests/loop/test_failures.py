@@ -228,7 +228,7 @@ def test_few_corrections_in_a_long_time_are_no_flapping(simulation: Simulation) 
 def test_many_edits_are_no_flapping(simulation: Simulation) -> None:
     simulation.add(WEB)
     simulation.advance(1)
-    for number in range(20):
+    for number in range(8):
         simulation.edit(WEB + f'environment = {{ A = "{number}" }}\n')
         simulation.advance(5)
     assert simulation.condition() is Condition.SETTLED

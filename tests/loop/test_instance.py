@@ -175,8 +175,8 @@ def test_a_lost_stream_of_events_is_made_again_and_everything_looked_at(world: W
     world.engine.broadcast.lose_everyone(forget=True)
     world.remove("shop-web-1")  # nobody hears of it
     until(world.has("shop-web-1"))
+    until(lambda: instance.snapshot().engine.is_connected)  # a pass may have found it out before
     assert instance.snapshot().engine.reconnects == 1
-    assert instance.snapshot().engine.is_connected
 
 
 def test_an_engine_that_goes_is_said_once(world: World) -> None:

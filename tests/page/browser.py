@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from reconciler.loop.telling import Condition
+from reconciler.loop.telling import Condition, SourceStatus
 from tests.page.scenes import BLOG, TOKEN, Scenery, scene, wait
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -311,7 +311,7 @@ def test_colours_follow_the_system_until_they_are_chosen(open_page: Open) -> Non
 def test_what_comes_from_elsewhere_is_text(open_page: Open) -> None:
     evil = "<img src=x onerror=document.title='taken'>"
     with scene("settled") as scenery:
-        scenery.sources["shop"] = {"source": evil, "refusal": f"{evil} \x1b[31m"}
+        scenery.sources["shop"] = SourceStatus(evil, refusal=f"{evil} \x1b[31m")
         scenery.write("blog", BLOG + f'[container."{evil}"]\nimage = "caddy:2.10"\n')
         scenery.until("blog", Condition.INVALID)
         page = open_page(scenery)

@@ -19,7 +19,7 @@ from reconciler.loop.judge import Policy
 from reconciler.loop.keeping import StateDirectory
 from reconciler.loop.schedule import Timing
 from reconciler.loop.sources import Plain
-from reconciler.loop.telling import Condition, ProjectStatus
+from reconciler.loop.telling import Condition, ProjectStatus, Snapshot, SourceStatus
 from reconciler.loop.triggers import Cause
 from reconciler.model.address import parse_address
 from reconciler.model.observed import EngineFacts
@@ -27,11 +27,13 @@ from reconciler.service.http.interface import Served
 from reconciler.service.http.listening import Place
 from reconciler.service.http.server import Server
 from reconciler.service.logs import Secrets
+from reconciler.source.interface import Revision
 from tests.page.past import Past
 from tests.planning.stage import JOB
 from tests.service.http.conftest import Log
 from tests.support.memory import Behaviour, Image, MemoryEngine
 
+FORMER = "9c41e7d0b2f54a7aa1c3d6e8f90b12ac34de5678"
 TOKEN = "a-token-that-is-long-enough"
 _FAST = Timing(files=0.05, events=0.01, retry=30, retry_most=300, resync=300)
 
@@ -136,7 +138,7 @@ class Scenery:
         self.instance = Instance(outside, Settings((), _FAST))
         self.policies: dict[str, Policy] = {}
         #: what a git source would say of itself, by project
-        self.sources: dict[str, dict[str, str]] = {}
+        self.sources: dict[str, SourceStatus] = {}
         self.complaints: list[str] = []
         secrets = Secrets()
         secrets.add({"correct-horse-battery", "kept-in-a-vault"})
@@ -207,33 +209,24 @@ class Scenery:
 
 
 class _Told:
-    """An instance whose projects say of their sources what those of git do."""
+    """An instance whose projects stand elsewhere, and say of their sources what those of git do."""
 
-    def __init__(self, instance: Instance, sources: dict[str, dict[str, str]]) -> None:
+    def __init__(self, instance: Instance, sources: dict[str, SourceStatus]) -> None:
         self._instance, self._sources = instance, sources
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._instance, name)
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Snapshot:
         found = self._instance.snapshot()
-        projects = [
-            _more(item._replace(path=f"/srv/{item.name}"), self._sources.get(item.name, {})) for item in found.projects
-        ]
-        return found._replace(projects=tuple(projects))  # type: ignore[arg-type]
+        return found._replace(projects=tuple(self._elsewhere(item) for item in found.projects))
 
-
-def _more(status: ProjectStatus, source: dict[str, str]) -> Any:
-    known = {key: value for key, value in source.items() if key in status._fields}
-
-    class More(ProjectStatus):
-        pass
-
-    more = More(*status._replace(**known))  # type: ignore[arg-type]
-    for key, value in source.items():
-        if key not in status._fields:
-            setattr(more, key, value)
-    return more
+    def _elsewhere(self, status: ProjectStatus) -> ProjectStatus:
+        path = f"/srv/{status.name}"
+        source = self._sources.get(status.name, SourceStatus(path))
+        attempted = source.accepted.commit if source.accepted else status.attempted
+        applied = source.applied.commit if source.applied else status.applied
+        return status._replace(path=path, source=source, attempted=attempted, applied=applied)
 
 
 class _Engine(MemoryEngine):
@@ -276,7 +269,7 @@ def _image(name: str, behaviour: Behaviour = Behaviour()) -> Image:
 
 def settled(scenery: Scenery) -> None:
     scenery.three_projects()
-    scenery.sources["shop"] = _source("9c41e7d0b2f54a7aa1c3d6e8f90b12ac34de5678")
+    scenery.sources["shop"] = _source(FORMER)
 
 
 def changing(scenery: Scenery) -> None:
@@ -343,17 +336,17 @@ def many(scenery: Scenery) -> None:
 def refused(scenery: Scenery) -> None:
     """A newer revision of a git source is not taken."""
     scenery.three_projects()
-    former = "9c41e7d0b2f54a7aa1c3d6e8f90b12ac34de5678"
-    newer = "e07f3b5512f04a7aa1c3d6e8f90b12ac34de9911"
-    text = "commit e07f3b5512 is not signed by anyone in /etc/reconciler/signers"
-    scenery.sources["shop"] = {**_source(former), "attempted": newer, "refusal": text}
+    scenery.sources["shop"] = _source(FORMER)._replace(
+        attempted=Revision("e07f3b5512f04a7aa1c3d6e8f90b12ac34de9911", "main", "Faster queue", "Mallory"),
+        reason="unsigned",
+        refusal="commit e07f3b5512 is not signed by anyone in /etc/reconciler/signers",
+    )
 
 
-def _source(revision: str) -> dict[str, str]:
-    return {
-        "source": "https://git.example.com/team/hosts.git @ main: hosts/harbour/shop",
-        "attempted": revision, "accepted": revision, "applied": revision,
-    }  # fmt: skip
+def _source(commit: str) -> SourceStatus:
+    revision = Revision(commit, "main", "More memory for the api", "Alice Example", "2026-11-24T09:12:00+00:00")
+    where = "https://git.example.com/team/hosts.git, main, hosts/harbour/shop"
+    return SourceStatus(where, revision, revision, revision)
 
 
 SCENES: dict[str, Callable[[Scenery], None]] = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import OutcomeUnknownError, UnsafePlanError
+from reconciler.errors import UnsafePlanError
 from reconciler.model.address import Address
 from reconciler.model.desired import DesiredState
 from reconciler.model.ownership import HOLDER
@@ -23,7 +23,7 @@ from tests.planning.sabotage import SABOTAGES
 from tests.planning.stage import PLAIN, Stage, writes
 from tests.planning.strategies import Scene, put_on, scenes
 from tests.support.clock import Hurried
-from tests.support.failing import FailingEngine
+from tests.support.failing import WRONG, FailingEngine
 from tests.support.inprocess import explain
 
 Stages = Callable[[], Stage]
@@ -221,25 +221,10 @@ def test_every_sabotage_has_its_chance(stage: Stage) -> None:
             check(spoilt, seen.observed)
 
 
-class DeadEngine(FailingEngine):
-    """From the write number `fail_at` on nothing is done any more: the program was killed."""
-
-    def _counted(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        failing = super()._counted(name, method)
-
-        def write(*args: Any, **options: Any) -> Any:
-            if self.has_failed:
-                raise OutcomeUnknownError("killed")
-            return failing(*args, **options)
-
-        return write
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("kind", [FailingEngine, DeadEngine])
-@settings(max_examples=max(1, PROFILE.max_examples // 8))
+@pytest.mark.parametrize("wrong", WRONG)
+@settings(max_examples=max(1, PROFILE.max_examples // 16))
 @given(scene=scenes())
-def test_survives_a_crash_anywhere(scene: Scene, kind: type[FailingEngine], when: Any, stages: Stages) -> None:
+def test_survives_a_crash_anywhere(scene: Scene, wrong: str, stages: Stages) -> None:
     """Whichever write fails or is the last one: the next pass settles and leaves nothing half done."""
     stage, desired = enter(stages, scene)
     counting = FailingEngine(stage.engine)
@@ -247,7 +232,9 @@ def test_survives_a_crash_anywhere(scene: Scene, kind: type[FailingEngine], when
     for fail_at in range(1, len(counting.writes) + 1):
         stage, desired = enter(stages, scene)
         volumes, others = kept_volumes(stage), strangers(stage)
-        stage.apply(desired, engine=kind(stage.engine, fail_at, when))
+        failing = FailingEngine(stage.engine, fail_at, **WRONG[wrong])
+        stage.apply(desired, engine=failing)
+        failing.arrive()
         report = stage.apply(desired)
         assert_settled(report)
         blocked = report.remaining is not None and report.remaining.changes

@@ -70,6 +70,39 @@ def test_one_identity(first: dict[str, str], second: dict[str, str], own_ignore:
     assert app.run("plan", "--detailed-exitcode", env=first).code == SETTLED
 
 
+@pytest.mark.parametrize("how", [BUILDX, CLASSIC], ids=["buildx", "classic"])
+def test_images_that_are_built_from_each_other(
+    how: dict[str, str], project: Project, docker_api: docker.APIClient
+) -> None:
+    """One is built after those it begins with or copies from, and anew when they are."""
+    for name, lines in {
+        "base": "FROM busybox:latest\nCOPY page /page\n",
+        "first": f"FROM {project.name}-base\nCOPY page /first\n",
+        "second": f"FROM busybox:latest\nCOPY --from={project.name}-first /page /first /\n",
+    }.items():
+        project.write(f"{name}/Dockerfile", lines)
+        project.write(f"{name}/page", "one")
+        project.write(f"{name}.toml", f'[image.{name}]\nbuild = "./{name}"\n')
+    project.write("web.toml", '[container.web]\nimage = "second"\ncommand = ["cat", "/page", "/first"]\nkind = "job"\n')
+    project.run("apply", env=how)
+    assert docker_api.logs(f"{project.name}-web-1") == b"oneone"
+    project.write("base/page", "two")
+    planned = project.run("plan", env=how).stdout
+    assert planned.count("build.content") == 3
+    project.run("apply", env=how)
+    assert docker_api.logs(f"{project.name}-web-1") == b"twoone"
+    assert project.run("plan", "--detailed-exitcode", env=how).code == SETTLED
+
+
+def test_images_built_from_each_other_in_a_circle(project: Project) -> None:
+    for name, other in (("one", "two"), ("two", "one")):
+        project.write(f"{name}/Dockerfile", f"FROM {project.name}-{other}\n")
+        project.write(f"{name}.toml", f'[image.{name}]\nbuild = "./{name}"\n')
+    refused = project.run("plan", check=False)
+    assert refused.code == 1
+    assert "images are built from each other: image.one -> image.two -> image.one" in refused.stderr
+
+
 def test_a_dockerfile_in_the_spec(app: Project) -> None:
     text = f"FROM busybox:latest\\nCOPY . /app/\\nRUN find /app -type f | sort; : {app.name}\\n"
     image(app, f'context = "./app", dockerfile_inline = "{text}"')

@@ -253,3 +253,22 @@ def test_a_secret_is_no_argument_of_a_process(bench: Workbench, key: Path) -> No
     key.write_text(mark)
     bench.settle(spec())
     assert mark not in subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("read_only", ["false", "true"])
+def test_into_a_volume_that_the_image_declares(
+    bench: Workbench, key: Path, docker_api: docker.APIClient, read_only: str
+) -> None:
+    """The volume hides what the image has there, and must not hide the file."""
+    made = docker_api.create_container("busybox:latest")["Id"]
+    docker_api.commit(made, repository=bench.name, tag="volume", changes="VOLUME /etc/app")
+    docker_api.remove_container(made)
+    try:
+        text = spec(f"read_only = {read_only}").replace("busybox:latest", f"{bench.name}:volume")
+        bench.settle(text)
+        assert run(docker_api, f"{bench.name}-web-1", "cat", "/etc/app/motd") == "Welcome."
+        bench.settle(text.replace("Welcome.", "Hello."))
+        assert run(docker_api, f"{bench.name}-web-1", "cat", "/etc/app/motd") == "Hello."
+    finally:
+        bench.destroy()
+        docker_api.remove_image(f"{bench.name}:volume")

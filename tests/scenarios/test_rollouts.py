@@ -175,7 +175,7 @@ def test_clients_that_retry_lose_nothing(manner: str, bench: Workbench, engine_h
 
     bench.settle(text(0))
     clients = Clients(api, f"{bench.name}_front", "web", retry_ms=300, clients=4)
-    clients.begin(75)
+    clients.begin()
     for number in range(1, 11):
         bench.settle(text(number))
     count = clients.count()

@@ -70,7 +70,7 @@ def test_a_path_on_the_command_line_is_the_only_project(tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    "unknown": 'aply = true\nhael = false\n[timing]\nresink = "1m"\n[[project]]\npath = "x"\nsource = "y"\n',
+    "unknown": 'aply = true\nhael = false\n[timing]\nresink = "1m"\n[[project]]\npath = "x"\nsauce = "y"\n',
     "types": 'apply = "yes"\nparallel = "4"\n[timing]\nresync = 30\n[[project]]\npath = 3\n',
     "values": '[timing]\nresync = "soon"\nfiles = "-1s"\nretry = "1ms"\n[flapping]\nlimit = 0\n[log]\nformat = "xml"\n[[project]]\npath = "x"\n',
     "projects": '[[project]]\nname = "a b"\npath = "x"\n[[project]]\nname = "x"\n[[project]]\npath = "a/x"\n[[project]]\npath = "b/x"\n',
@@ -79,6 +79,27 @@ MISTAKES = {
     "not TOML": "apply = yes\n",
     "nothing": "",
     "no root": 'root = "nowhere"\n',
+    "sources": """
+[[project]]
+source = { git = "https://example.com/team/shop.git", interval = "soon", ref = "a..b" }
+[[project]]
+source = { git = "ssh://example.com/x.git" }
+[[project]]
+path = "x"
+source = { git = "https://example.com/x.git" }
+[[project]]
+source = 5
+[[project]]
+source = { gti = "https://example.com/x.git" }
+[[project]]
+source = { git = "https://example.com/z.git", webhook = { kind = "githb" }, interval = 5 }
+[[project]]
+[project.source]
+git = "https://me:pass@example.com/z.git"
+max_size = "lots"
+[[project]]
+source = { directory = "here", ref = "main" }
+""",
 }
 
 
@@ -116,3 +137,17 @@ def test_names_of_settings_are_unique() -> None:
     variables = [setting.variable for setting in SETTINGS]
     assert len(set(variables)) == len(variables)
     assert all(setting.summary.endswith(".") for setting in SETTINGS)
+
+
+def test_a_repository_in_place_of_a_path(tmp_path: Path) -> None:
+    text = (
+        '[[project]]\nsource = { git = "https://example.com/team/hosts.git", path = "hosts/a", token_file = "t" }\n'
+        '[[project]]\nsource = { git = "git@example.com:team/shop.git", ssh_key = "k", known_hosts = "h" }\nheal = false\n'
+        '[[project]]\nsource = { directory = "lab" }\n'
+    )
+    hosts, shop, lab = read(tmp_path, text).projects
+    assert (hosts.name, hosts.place, hosts.path) == ("a", "https://example.com/team/hosts.git", None)
+    assert hosts.source.git is not None
+    assert hosts.source.git.token_file == str(tmp_path / "t")
+    assert (shop.name, shop.policy.heal) == ("shop", False)
+    assert (lab.name, lab.path, lab.source.git) == ("lab", tmp_path / "lab", None)

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassSt
 from reconciler.model.address import parse_address
 from reconciler.model.plan import Plan, Verb
 from reconciler.model.report import Outcome, Report, Status
+from reconciler.service.journald import JournalLogger, entry, is_journal
 from reconciler.service.logs import Secrets, choose_format, make_logger
 from reconciler.service.recounting import Recounter
 from reconciler.spec.load import load
@@ -65,6 +69,7 @@ def test_the_format_follows_from_where_it_goes() -> None:
     assert choose_format(None, {}, _Terminal()) == "text"
     assert choose_format(None, {}, io.StringIO()) == "json"
     assert choose_format(None, {"JOURNAL_STREAM": "8:1"}, _Terminal()) == "json"
+    assert choose_format("json", {"JOURNAL_STREAM": "8:1"}, _Terminal()) == "json"
     assert choose_format("text", {"INVOCATION_ID": "x"}, io.StringIO()) == "text"
 
 
@@ -88,3 +93,39 @@ def test_transitions_and_actions_are_logged_and_quiet_passes_are_not() -> None:
     assert [line["event"] for line in written] == ["held back", "action", "failed", "pass", "failing", "engine away"]
     assert [line.get("pass_id") for line in written] == ["p1", "p2", "p2", "p2", None, None]
     assert all(line["timestamp"] and line["level"] for line in written)
+
+
+def test_the_journal_gets_fields(tmp_path: Path) -> None:
+    """As systemd-journald would read them; secrets and control characters go there no more than elsewhere."""
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal, (tmp_path / "stderr").open("w+") as stderr:
+        journal.bind(path)
+        found = os.fstat(stderr.fileno())
+        assert is_journal(stderr, {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}, path)
+        assert not is_journal(stderr, {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino + 1}"}, path)
+        assert not is_journal(stderr, {}, path)
+        assert not is_journal(io.StringIO(), {"JOURNAL_STREAM": "1:2"}, path)
+        logger = JournalLogger(stderr, path)
+        logger.msg(
+            entry(
+                {
+                    "event": "failed",
+                    "project": "shop",
+                    "level": "warning",
+                    "outcomes": {"done": 1},
+                    "text": "a\nPRIORITY=0",
+                }
+            )
+        )
+        said = journal.recv(65536)
+        fields = dict(
+            line.split(b"=", 1) for line in said.split(b"\n") if b"=" in line and not line.startswith(b"PRIORITY=0")
+        )
+        assert fields[b"RECONCILER_OUTCOMES"] == b'{"done": 1}'
+        assert (fields[b"PRIORITY"], fields[b"RECONCILER_PROJECT"]) == (b"4", b"shop")
+        assert b"RECONCILER_TEXT\n" + struct.pack("<Q", 12) + b"a\nPRIORITY=0\n" in said
+    Path(path).unlink()
+    with (tmp_path / "stderr").open("w+") as stderr:
+        JournalLogger(stderr, path).msg(entry({"event": "stopped", "text": "x" * 100_000}))
+        stderr.seek(0)
+        assert stderr.read().startswith("stopped xxx")

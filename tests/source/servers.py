@@ -18,7 +18,9 @@ from tests.source.origin import ENVIRONMENT, ssh_key
 class HttpServer:
     """`git http-backend` below a directory. `asked` holds every request line and Authorization header."""
 
-    def __init__(self, root: Path, login: str = "", redirect: str = "", *, is_proxy: bool = False) -> None:
+    def __init__(
+        self, root: Path, login: str = "", redirect: str = "", *, is_proxy: bool = False, port: int = 0
+    ) -> None:
         asked = self.asked = list[tuple[str, str]]()
         self.on_request: Callable[[], None] = lambda: None
         server = self
@@ -73,8 +75,9 @@ class HttpServer:
             def log_message(self, *words: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Answer)
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "HttpServer":
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

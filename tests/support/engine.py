@@ -115,6 +115,9 @@ def remove_project(api: docker.APIClient, name: str) -> None:
     for volume in api.volumes(filters=owned)["Volumes"] or []:
         with suppress(NotFound):
             api.remove_volume(volume["Name"], force=True)
+    for lease in leases_of(api, name):  # of a run that the test killed
+        with suppress(NotFound):
+            api.remove_volume(lease)
     for image in images_of(api, name):
         # A conflict means that a container of the test without our label still uses it.
         with suppress(NotFound, APIError):
@@ -126,6 +129,12 @@ def remove_network(api: docker.APIClient, network: str) -> None:
         for member in api.inspect_network(network)["Containers"] or {}:
             api.disconnect_container_from_network(member, network, force=True)
         api.remove_network(network)
+
+
+def leases_of(api: docker.APIClient, name: str) -> list[str]:
+    """The volumes that say who changes the project."""
+    volumes = api.volumes(filters={"label": "reconciler.lock"})["Volumes"] or []
+    return [item["Name"] for item in volumes if item["Name"].startswith(f"reconciler.lock.{name}.")]
 
 
 def images_of(api: docker.APIClient, name: str) -> Iterator[str]:

@@ -26,6 +26,10 @@ class Proxy:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self.path.unlink()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End the connections there are; new ones may come."""
         with self._lock:
             ended, self._open = self._open, set()
         for end in ended:
@@ -45,18 +49,30 @@ class Proxy:
             except OSError:
                 return
             far = socket.socket(socket.AF_UNIX)
-            far.connect(self._target)
+            try:
+                far.connect(self._target)
+            except OSError:  # as when nobody listens
+                near.close()
+                far.close()
+                continue
             with self._lock:
                 self._open |= {near, far}
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+            self.join(near, far)
 
-    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+    def join(self, near: socket.socket, far: socket.socket) -> None:
+        """Carry what comes on either to the other, both ways at the same time."""
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    def carry(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while content := source.recv(65536):
                 sink.sendall(content)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
+        self.drop(source)
+
+    def drop(self, end: socket.socket) -> None:
         with self._lock:
-            self._open.discard(source)
-        source.close()
+            self._open.discard(end)
+        end.close()

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, PlanMade, StateChanged, Told
+from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, PlanMade, SourceChanged, StateChanged, Told
 from reconciler.model.documents import outcome_document
 from reconciler.service.http.answers import Veil, moment
+from reconciler.service.http.changes import source_document
 
 _KEPT = 1000
 _AT_ONCE = 100
@@ -133,6 +134,9 @@ def event_document(told: Told) -> tuple[str, dict[str, Any]]:
                 "outcomes": outcomes,
                 "error": told.error[:_LONGEST_TEXT],
             }
+        case SourceChanged():
+            source = source_document(told.after)
+            return "source", {"project": told.project, "source": source, "at": moment(told.at)}
         case StateChanged():
             return "state", {
                 "project": told.project,

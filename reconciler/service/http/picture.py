@@ -9,12 +9,9 @@ from reconciler.loop.judge import Held
 from reconciler.loop.telling import ProjectStatus, ResourceStatus, Snapshot
 from reconciler.model.documents import FORMAT_VERSION
 from reconciler.service.http.answers import moment
-from reconciler.service.http.changes import shown_plan
+from reconciler.service.http.changes import shown_plan, source_document
 from reconciler.service.http.rollouts import Rollouts
 from reconciler.standing import WELL, health_of
-
-#: what a project knows of its source beyond its path, where it has one that says so
-_SOURCE_TEXTS = ("source", "accepted", "refusal")
 
 
 def status_document(snapshot: Snapshot, rollouts: Rollouts, *, is_ready: bool, takes_orders: bool) -> dict[str, Any]:
@@ -49,7 +46,7 @@ def _project(project: ProjectStatus, rollouts: Rollouts) -> dict[str, Any]:
         "text": project.text,
         "attempted": project.attempted,
         "applied": project.applied,
-        **{name: _text_of(project, name) for name in _SOURCE_TEXTS},
+        "source": source_document(project.source),
         "settled": project.plan is not None and project.plan.is_settled,
         "healthy": project.plan is not None and all(resource["well"] for resource in resources),
         "summary": project.plan.summary() if project.plan is not None else None,
@@ -76,12 +73,6 @@ def _project(project: ProjectStatus, rollouts: Rollouts) -> dict[str, Any]:
         "under_way": rollouts.under_way(project.name),
         "last_change": rollouts.last(project.name),
     }
-
-
-def _text_of(project: ProjectStatus, name: str) -> str:
-    """A field that not every source fills."""
-    value = getattr(project, name, "")
-    return str(value) if value else ""
 
 
 def _resource(resource: ResourceStatus) -> dict[str, Any]:

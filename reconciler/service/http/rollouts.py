@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from reconciler.apply.executor import Happening
-from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, PlanMade, StateChanged, Told
+from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, PlanMade, Told
 from reconciler.model.documents import outcome_document
 from reconciler.model.plan import Verb
 from reconciler.service.http.answers import moment
@@ -39,7 +39,7 @@ class Rollouts:
                     self._action(told)
                 case PassEnded():
                     self._end(told)
-                case StateChanged():
+                case _:
                     pass
 
     def under_way(self, project: str) -> dict[str, Any] | None:

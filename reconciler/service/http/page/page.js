@@ -127,7 +127,7 @@ function toneOf(resource) {
 function matches(project, resource) {
   if (state.onlyProblems && !isProblem(resource)) return false;
   if (!state.filter) return true;
-  const text = [project.name, resource.address, resource.name, resource.image, resource.sync, resource.health, resource.held, ...resource.ports].join(" ").toLowerCase();
+  const text = [project.name, project.source.description, resource.address, resource.name, resource.image, resource.sync, resource.health, resource.held, ...resource.ports].join(" ").toLowerCase();
   return state.filter.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
@@ -147,7 +147,7 @@ function verdictOf(status) {
   }
   if (status.suspended) return ["mute", "Suspended: nothing is touched", "It goes on when it is resumed."];
   if (broken.length) return ["bad", `${names(broken)} ${broken.length === 1 ? "needs" : "need"} attention`];
-  const refused = projects.filter((project) => project.refusal);
+  const refused = projects.filter((project) => project.source.refusal);
   if (refused.length) return ["bad", `The newest revision of ${names(refused)} is refused`];
   if (moving.length) {
     const count = moving.flatMap((project) => project.under_way.changes).length;
@@ -244,10 +244,11 @@ function projectCard(status, project) {
   const few = changes.size <= 4;
   return h("section", { class: `card project${isBehind ? " behind" : ""}${isLong ? " dense" : ""}`, "data-key": project.name, "aria-labelledby": `project-${project.name}` },
     h("header", {},
-      h("h2", { id: `project-${project.name}` }, project.name, badge(tone, word), project.refusal ? badge("bad", "Refused") : "", project.suspended && project.condition !== "suspended" ? badge("mute", "Suspended") : ""),
+      h("h2", { id: `project-${project.name}` }, project.name, badge(tone, word), project.source.refusal ? badge("bad", "Refused") : "", project.suspended && project.condition !== "suspended" ? badge("mute", "Suspended") : ""),
       h("div", { class: "buttons" }, orders(project.name, "", project.suspended, "small")),
       h("div", { class: "facts" },
-        h("span", {}, h("code", {}, project.source || project.path)),
+        h("span", {}, h("code", {}, project.source.description || project.path)),
+        commit(project),
         trail(project) ? "" : project.attempted ? h("span", {}, "revision ", h("code", { title: project.attempted }, short(project.attempted)), project.attempted === project.applied ? " in force" : "") : "",
         project.last_pass ? h("span", {}, "looked ", ago(project.last_pass)) : h("span", {}, "not looked at yet")),
       trail(project)),
@@ -258,12 +259,17 @@ function projectCard(status, project) {
 
 // Where a git source stands: the revision that was tried, the one that was taken, the one that is in force.
 function trail(project) {
-  if (!project.source && !project.accepted) return "";
-  const stations = [["attempted", project.attempted], ["accepted", project.accepted], ["applied", project.applied]].filter(([, revision]) => revision);
+  const stations = ["attempted", "accepted", "applied"].map((word) => [word, project.source[word]?.commit]).filter(([, revision]) => revision);
   const first = stations[0]?.[1];
   if (stations.every(([, revision]) => revision === first)) return ""; // then there is one revision to speak of
   return h("ol", { class: "trail", "aria-label": "Revisions" },
-    stations.map(([word, revision]) => h("li", { class: revision === first && project.refusal ? "refused" : null }, h("span", {}, `${word} `, h("b", { class: "mono", title: revision }, short(revision))))));
+    stations.map(([word, revision]) => h("li", { class: revision === first && project.source.refusal ? "refused" : null }, h("span", {}, `${word} `, h("b", { class: "mono", title: revision }, short(revision))))));
+}
+
+function commit(project) {
+  const revision = project.source.accepted;
+  if (!revision?.subject) return "";
+  return h("span", {}, `“${revision.subject}”`, revision.author ? ` by ${revision.author}` : "");
 }
 
 function note(tone, title, ...content) {
@@ -284,7 +290,7 @@ function notes(status, project) {
   } else if (project.condition === "failing" && !project.failures.length) {
     found.push(note("bad", "The last pass failed", h("p", {}, prose(project.text))));
   }
-  if (project.refusal) found.push(note("bad", "The newest revision is refused; the former one stays in force", h("p", {}, prose(project.refusal))));
+  if (project.source.refusal) found.push(note("bad", "The newest revision is refused; the former one stays in force", h("p", {}, prose(project.source.refusal))));
   const known = new Set(project.resources.map((resource) => resource.address));
   for (const failure of project.failures.filter((item) => !known.has(item.address))) {
     found.push(note("bad", `${failure.address} failed`, h("p", {}, failure.message)));
@@ -562,7 +568,7 @@ function follow() {
     if (events.readyState === EventSource.CLOSED) setTimeout(follow, 5000); // refused: a browser gives up then
   };
   events.addEventListener("look", () => { look(); lookAtHistory(); });
-  for (const name of ["pass-started", "plan", "action", "state"]) events.addEventListener(name, look);
+  for (const name of ["pass-started", "plan", "action", "state", "source"]) events.addEventListener(name, look);
   events.addEventListener("pass-ended", (event) => {
     look();
     const ended = JSON.parse(event.data);

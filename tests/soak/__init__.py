@@ -1,0 +1,1 @@
+"""What takes long: an adversary against `reconciler run`."""

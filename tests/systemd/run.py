@@ -1,0 +1,353 @@
+"""The units under a real systemd as first process, with an engine of its own: `make systemd`.
+
+Each step says what it did and what came of it; the first that fails ends the run with 1. It takes three minutes, and two more
+for the first time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "systemd-box"
+UNITS = "/etc/systemd/system/reconciler.service /etc/systemd/system/reconciler-apply.service /etc/systemd/system/reconciler-apply.timer"
+SPEC = """[project]
+name = "shop"
+rollout = { ready_after = "0s", order = "stop-first" }
+[container.web]
+image = "busybox:latest"
+command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]
+labels = { version = "VERSION" }
+"""
+SLOW = SPEC.replace(
+    '["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]', '["sleep", "600"]\nstop_grace_period = "8s"'
+)
+
+
+class StepError(AssertionError):
+    """Something is not as it should be."""
+
+
+class Box:
+    """The container, and what is told of it."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def script(self, *words: str) -> str:
+        return _run([str(SCRIPT), *words])
+
+    def sh(self, command: str, *, check: bool = True) -> str:
+        return _run([str(SCRIPT), "exec", "sh", "-c", command], check=check)
+
+    def write(self, path: str, text: str) -> None:
+        subprocess.run(
+            ["docker", "exec", "-i", os.environ.get("RECONCILER_BOX", "systemd-box"), "sh", "-c", f"mkdir -p $(dirname {path}); cat > {path}"],
+            input=text, text=True, check=True,
+        )  # fmt: skip
+
+    def show(self, name: str, unit: str = "reconciler") -> str:
+        return self.sh(f"systemctl show -P {name} {unit}")
+
+    def until(self, what: str, condition: Callable[[], bool], seconds: float = 60) -> float:
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > seconds:
+                raise StepError(
+                    f"not within {seconds:.0f} s: {what}\n{self.sh('systemctl status -n 30 reconciler', check=False)}"
+                )
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def version(self) -> str:
+        return self.sh(
+            "docker ps --filter label=reconciler.project=shop --format '{{.Label \"version\"}}'", check=False
+        )
+
+    def is_settled(self) -> bool:
+        return ": settled" in self.show("StatusText") and self.show("SubState") == "running"
+
+    def say(self, text: str) -> None:
+        print(f"{time.monotonic() - self.began:6.1f}  {text}", flush=True)
+
+
+def _run(command: list[str], *, check: bool = True) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    if check and done.returncode:
+        raise StepError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+def must(condition: object, text: str) -> None:
+    if not condition:
+        raise StepError(text)
+
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def boot_and_install(box: Box) -> None:
+    box.script("up")
+    box.say(f"booted: systemd {box.sh('systemctl --version').split()[1]}, {box.sh('docker --version')}")
+    box.sh("mkdir -p /tmp/b/bin && cp /bin/busybox /tmp/b/bin/ && cd /tmp/b && for a in $(bin/busybox --list); do ln -sf busybox bin/$a; done"
+           " && tar -c . | docker import --change 'ENV PATH=/bin' - busybox:latest")  # fmt: skip
+    box.sh("PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels /src/systemd/install")
+    must(box.sh("reconciler version"), "the program runs")
+    box.sh(f"systemd-analyze verify {UNITS}")
+    for unit in ("reconciler", "reconciler-apply"):
+        box.sh(f"systemd-analyze security --threshold=20 {unit}")
+    box.say(
+        f"installed; verify is silent; security: {box.sh('systemd-analyze security --no-pager reconciler | tail -n 1')}"
+    )
+
+
+def ready_only_after_the_first_good_pass(box: Box) -> None:
+    box.write("/etc/reconciler/config.toml", '[[project]]\npath = "specs"\n')
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "1"))
+    box.sh(
+        "systemctl mask --runtime --now docker.service docker.socket; systemctl daemon-reload; systemctl start --no-block reconciler"
+    )
+    box.until("it waits for the engine", lambda: "waiting for the engine" in box.show("StatusText"))
+    time.sleep(2)
+    must(box.show("ActiveState") == "activating", "not ready without an engine")
+    box.say(f"without an engine: {box.show('ActiveState')}, {box.show('StatusText')[:60]!r}")
+    box.sh("systemctl unmask --runtime docker.service docker.socket; systemctl start docker.service")
+    box.until("ready", lambda: box.show("ActiveState") == "active")
+    must(box.version() == "1", "ready means that it runs")
+    box.until("settled", box.is_settled)
+    box.say(f"engine started: {box.show('ActiveState')}, {box.show('StatusText')!r}")
+
+
+def it_is_confined(box: Box) -> None:
+    pid = box.show("MainPID")
+    status = dict(line.split(":\t", 1) for line in box.sh(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+    must(int(status["CapEff"], 16) == 0 and status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", f"{status}")
+    must(box.sh(f"stat -c %U /proc/{pid}") == "reconciler", "a user of its own")
+    modes = box.sh("stat -c '%n %U %a' /var/lib/reconciler /var/cache/reconciler /run/reconciler /etc/reconciler")
+    box.say(f"confined: user reconciler, CapEff 0, NoNewPrivs, seccomp; {modes.splitlines()}")
+
+
+def fields_in_the_journal(box: Box) -> None:
+    found = box.sh(
+        "journalctl -u reconciler RECONCILER_PROJECT=specs RECONCILER_EVENT=action -o json --output-fields=MESSAGE,RECONCILER_RESOURCE,RECONCILER_PASS_ID,PRIORITY --no-pager"
+    )
+    must('"RECONCILER_RESOURCE":"container.web"' in found and "RECONCILER_PASS_ID" in found, found)
+    box.say(
+        f"journalctl RECONCILER_RESOURCE=container.web: {box.sh('journalctl RECONCILER_RESOURCE=container.web -o cat --no-pager | head -n 1')!r}"
+    )
+
+
+def reload(box: Box) -> None:
+    pid = box.show("MainPID")
+    box.write("/etc/reconciler/config.toml", 'aply = true\n[[project]]\npath = "specs"\n')
+    box.sh("systemctl reload reconciler")
+    box.until("refused", lambda: "configuration refused" in box.sh("journalctl -u reconciler -o cat --no-pager"))
+    box.write("/etc/reconciler/config.toml", 'heal = false\n[[project]]\npath = "specs"\n')
+    box.sh("systemctl reload reconciler")
+    box.until("loaded", lambda: "configuration loaded" in box.sh("journalctl -u reconciler -o cat --no-pager"))
+    must(box.show("ActiveState") == "active" and box.show("MainPID") == pid, "the same process")
+    box.write("/etc/reconciler/config.toml", '[[project]]\npath = "specs"\n')
+    box.sh("systemctl reload reconciler")
+    box.say("reload: a mistake is refused with its line, a good one is taken, the process stays")
+
+
+def stopped_in_the_middle(box: Box) -> None:
+    box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "2"))
+    box.until("version 2", lambda: box.version() == "2" and box.is_settled())
+    box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "3"))
+    box.until(
+        "it stops the old one",
+        lambda: "stop container shop-web-1" in box.sh("journalctl -u reconciler --since=-5s -o cat --no-pager"),
+    )
+    began = time.monotonic()
+    box.sh("systemctl stop reconciler")
+    took = time.monotonic() - began
+    must(box.show("Result") == "success" and took < 75, f"{box.show('Result')}, {took:.1f} s")
+    names = box.sh("docker ps -a --format '{{.Names}} {{.State}}'").splitlines()
+    box.say(f"stopped in the middle of a roll-out: {box.show('Result')} after {took:.1f} s; left {names}")
+    box.sh("systemctl start reconciler")
+    box.until("finished", lambda: box.version() == "3" and box.is_settled())
+    must(box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1", "nothing is left over")
+    box.say("started again: the roll-out is finished, nothing is left over")
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4"))
+    box.until("version 4", lambda: box.version() == "4" and box.is_settled())
+
+
+def killed_and_frozen(box: Box) -> None:
+    before = int(box.show("NRestarts"))
+    pid = box.show("MainPID")
+    box.sh("docker rm -f shop-web-1; systemctl kill -s KILL --kill-whom=main reconciler")
+    took = box.until("healed", lambda: box.version() == "4" and box.is_settled() and box.show("MainPID") != pid)
+    must(int(box.show("NRestarts")) == before + 1, "restarted")
+    box.say(f"SIGKILL, and the container removed: restarted and healed after {took:.1f} s")
+    box.write("/etc/systemd/system/reconciler.service.d/test.conf", "[Service]\nWatchdogSec=5s\n")
+    box.sh("systemctl daemon-reload; systemctl restart reconciler")
+    box.until("settled", box.is_settled)
+    time.sleep(12)
+    must(int(box.show("NRestarts")) == 0, "fed for longer than the watchdog bears silence")
+    pid = box.show("MainPID")
+    box.sh("systemctl kill -s STOP --kill-whom=main reconciler")
+    took = box.until(
+        "restarted", lambda: box.show("NRestarts") == "1" and box.is_settled() and box.show("MainPID") != pid
+    )
+    must("Watchdog timeout" in box.sh("journalctl -u reconciler --no-pager"), "by the watchdog")
+    box.say(f"SIGSTOP: the watchdog (5 s here) ends it, it is settled again after {took:.1f} s; fed for 12 s before")
+
+
+def engine_stopped_and_started(box: Box) -> None:
+    pid = box.show("MainPID")
+    box.sh("systemctl stop docker.socket docker.service")
+    box.until("away", lambda: "waiting for the engine" in box.show("StatusText"))
+    must(box.show("ActiveState") == "active", "an engine that is away does not end it")
+    box.say(f"engine stopped: {box.show('ActiveState')}, {box.show('StatusText')[:60]!r}")
+    time.sleep(12)
+    box.sh("systemctl start docker")
+    took = box.until("settled", lambda: box.version() == "4" and box.is_settled())
+    must(box.show("MainPID") == pid, "the same process, past the watchdog")
+    box.say(f"engine started: settled after {took:.1f} s, the same process")
+
+
+def engine_killed_in_the_middle(box: Box) -> None:
+    box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "slow"))
+    box.until("the slow one", lambda: box.version() == "slow" and box.is_settled())
+    pid = box.show("MainPID")
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4b"))
+    box.until(
+        "it stops the old one",
+        lambda: "stop container" in box.sh("journalctl -u reconciler --since=-4s -o cat --no-pager"),
+    )
+    box.sh(
+        "systemctl mask --runtime docker.service docker.socket; systemctl kill -s KILL docker; systemctl stop docker.socket docker.service"
+    )
+    box.until("away", lambda: "waiting for the engine" in box.show("StatusText"))
+    said = box.sh("journalctl -u reconciler --since=-20s RECONCILER_EVENT='engine away' -o cat --no-pager").splitlines()
+    must(1 <= len(said) <= 2, f"said once for the engine and once for the project: {said}")
+    time.sleep(3)
+    box.sh(
+        "systemctl unmask --runtime docker.service docker.socket; systemctl reset-failed docker; systemctl start docker"
+    )
+    took = box.until("settled", lambda: box.version() == "4b" and box.is_settled(), 90)
+    must(
+        box.show("MainPID") == pid and box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1",
+        "the same process, nothing left over",
+    )
+    box.say(
+        f"engine killed in the middle of a roll-out: said {len(said)} times, settled {took:.1f} s after its start, nothing left over"
+    )
+
+
+def a_signed_repository_and_a_credential(box: Box) -> None:
+    """git, ssh-keygen and credentials within the confinement."""
+    box.sh("rm -rf /srv/hosts /root/key* && ssh-keygen -q -t ed25519 -N '' -f /root/key && mkdir -p /srv/hosts && cd /srv/hosts && git init -q -b main"
+           " && git config user.name A && git config user.email a@x && git config gpg.format ssh && git config user.signingkey /root/key && git config commit.gpgsign true"
+           " && echo \"a@x namespaces=\\\"git\\\" $(cut -d' ' -f1,2 /root/key.pub)\" > /root/signers")  # fmt: skip
+
+    def push(version: str, option: str = "") -> None:
+        box.write("/srv/hosts/shop.toml", SPEC.replace("VERSION", version))
+        box.sh(
+            f"cd /srv/hosts && chown -R root: . && git add -A && git commit -q {option} -m v{version} && chown -R reconciler: /srv/hosts"
+        )
+
+    push("5")
+    box.write("/etc/systemd/system/reconciler.service.d/test.conf", "[Service]\nLoadCredential=signers:/root/signers\n")
+    box.write(
+        "/etc/reconciler/config.toml",
+        '[[project]]\nname = "specs"\n[project.source]\ngit = "file:///srv/hosts"\ninterval = "1s"\nverify = "commit"\nallowed_signers = "credential:signers"\n',
+    )
+    box.sh("systemctl daemon-reload; systemctl restart reconciler")
+    box.until("version 5", lambda: box.version() == "5" and box.is_settled())
+    push("6", "--no-gpg-sign")
+    box.until(
+        "refused",
+        lambda: "unsigned" in box.sh("journalctl -u reconciler RECONCILER_EVENT='source refused' -o json --no-pager"),
+    )
+    must(box.version() == "5", "what is unsigned does not run")
+    push("7")
+    box.sh(
+        "cd /srv/hosts && chown -R root: . && git reset -q --soft HEAD~2 && git commit -q -m signed && chown -R reconciler: ."
+    )
+    box.until("version 7", lambda: box.version() == "7" and box.is_settled())
+    box.say("a signed repository, signers as a credential: 5 applied, 6 (unsigned) refused, 7 applied")
+
+
+def boot_order(box: Box) -> None:
+    box.sh("systemctl enable reconciler docker; sync")
+    subprocess.run(
+        ["docker", "restart", "-t", "90", os.environ.get("RECONCILER_BOX", "systemd-box")],
+        check=True,
+        capture_output=True,
+    )
+    box.until("booted", lambda: box.sh("systemctl is-system-running", check=False) in ("running", "degraded"), 120)
+    box.until("settled", lambda: box.version() == "7" and box.is_settled(), 90)
+    engine = int(box.show("ActiveEnterTimestampMonotonic", "docker"))
+    started, ready = int(box.show("ExecMainStartTimestampMonotonic")), int(box.show("ActiveEnterTimestampMonotonic"))
+    must(engine <= started <= ready, "after the engine")
+    box.say(
+        f"reboot: engine active, reconciler started {(started - engine) / 1e6:.2f} s and ready {(ready - engine) / 1e6:.2f} s after it"
+    )
+
+
+def one_shot(box: Box) -> None:
+    box.sh(
+        "rm -r /etc/systemd/system/reconciler.service.d; systemctl disable --now reconciler; systemctl daemon-reload"
+    )
+    box.write("/etc/reconciler/config.toml", '[[project]]\npath = "specs"\n')
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "8"))
+    box.sh("systemctl start reconciler-apply.service")
+    must(box.version() == "8" and box.show("Result", "reconciler-apply") == "success", "applied once")
+    box.write("/etc/reconciler/specs/shop.toml", "nonsense")
+    must(box.sh("systemctl start reconciler-apply.service || echo failed") == "failed", "a mistake fails the unit")
+    box.sh("systemctl reset-failed; systemctl enable --now reconciler-apply.timer")
+    must("reconciler-apply.timer" in box.sh("systemctl list-timers --no-pager"), "the timer waits")
+    box.say("one-shot: reconciler-apply.service applies and ends; with a mistake it fails; its timer is listed")
+
+
+def uninstall(box: Box) -> None:
+    box.sh("/src/systemd/install --uninstall --purge")
+    left = box.sh(
+        "find / -xdev -name '*reconciler*' -not -path '/proc/*' -not -path '/src*' -not -path '/var/lib/systemd/*' -not -path '/var/log/*'"
+    )
+    must(left == "" and box.version() == "8", f"left: {left}")
+    box.say("uninstalled with --purge: no file is left, the container runs on")
+
+
+STEPS = (
+    boot_and_install,
+    ready_only_after_the_first_good_pass,
+    it_is_confined,
+    fields_in_the_journal,
+    reload,
+    stopped_in_the_middle,
+    killed_and_frozen,
+    engine_stopped_and_started,
+    engine_killed_in_the_middle,
+    a_signed_repository_and_a_credential,
+    boot_order,
+    one_shot,
+    uninstall,
+)
+
+
+def main() -> int:
+    box = Box()
+    wanted = sys.argv[1:]
+    try:
+        for step in STEPS:
+            if not wanted or step.__name__ in wanted:
+                step(box)
+    except StepError as error:
+        print(f"FAILED: {error}", flush=True)
+        return 1
+    finally:
+        if not wanted:
+            box.script("down")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
