@@ -241,7 +241,7 @@ function projectCard(status, project) {
   const rank = (resource) => (isLong && isProblem(resource) ? (toneOf(resource) === "bad" ? -3 : -2) : 0) + (resource.kind === "container" ? 0 : 1);
   front.sort((a, b) => rank(a) - rank(b));
   const rest = shown.filter((resource) => !front.includes(resource));
-  const few = changes.size <= 4;
+  const few = changes.size <= 4 && !isLong;
   return h("section", { class: `card project${isBehind ? " behind" : ""}${isLong ? " dense" : ""}`, "data-key": project.name, "aria-labelledby": `project-${project.name}` },
     h("header", {},
       h("h2", { id: `project-${project.name}` }, project.name, badge(tone, word), project.source.refusal ? badge("bad", "Refused") : "", project.suspended && project.condition !== "suspended" ? badge("mute", "Suspended") : ""),
