@@ -1,7 +1,7 @@
 # The checks one by one. scripts/test makes the environment and an engine, then runs "make check" there.
 BIN := .venv/bin
 
-.PHONY: help check format lint types imports tests golden bench differential soak matrix systemd install uninstall faults
+.PHONY: help check format lint types imports tests golden bench differential soak matrix page systemd faults install uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -31,6 +31,10 @@ bench: ## side by side with Docker Compose: scripts/engine exec make bench ARGS=
 
 matrix: ## the tests on every kind of engine (20 minutes, as root); writes docs/engines.md. One: make matrix ARGS=podman5
 	$(BIN)/python -m tests.matrix.run $(ARGS)
+
+page: ## the page in a real browser, after scripts/page (4 minutes); writes docs/images: make page ARGS=--golden
+	scripts/page
+	$(BIN)/pytest -q tests/page/browser.py $(ARGS)
 
 systemd: ## the units under a real systemd (three minutes, as root): scripts/engine exec make systemd
 	$(BIN)/python -m tests.systemd.run $(ARGS)

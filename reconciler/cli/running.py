@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +21,12 @@ from reconciler.loop.keeping import StateDirectory, default_directory
 from reconciler.loop.sources import Git, Plain, Source
 from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file
 from reconciler.service.hooks import Hooks
+from reconciler.service.http.listening import place_for, read_token
 from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.notify import Notifier
 from reconciler.service.redaction import Secrets
 from reconciler.service.running import Service
+from reconciler.source.settings import CREDENTIAL
 
 if TYPE_CHECKING:
     import argparse
@@ -81,9 +86,65 @@ def run(options: argparse.Namespace) -> int:
         once=options.once,
     )
     try:
-        return service.run()
+        if options.once:
+            return service.run()
+        with serving(configuration, instance, service, hooks, tellers):
+            return service.run()
     finally:
         tellers.close()
+
+
+@contextmanager
+def serving(
+    configuration: Configuration,
+    instance: Instance,
+    service: Service,
+    hooks: Hooks,
+    tellers: Tellers,
+) -> Iterator[None]:
+    """Serve HTTP for as long as the block runs, if that is wanted."""
+    try:
+        place = place_for(configuration.text("http.listen"), os.environ)
+    except ValueError as error:
+        raise UsageError(f"http.listen: {error}") from None
+    if place is None:
+        yield
+        return
+    from reconciler.service.http.interface import Served
+    from reconciler.service.http.server import Server
+
+    file = _beside(configuration, configuration.text("http.token_file"))
+    token = partial(read_token, file, os.environ)
+    if file:
+        token()  # what is wrong with it is said at once
+    served = Served(
+        instance,
+        tellers.secrets,
+        tellers.log,
+        service.is_alive,
+        lambda: service.is_ready,
+        token,
+        metrics=tellers.metrics.render,
+        journal=tellers.journal,
+        hooks=hooks,
+    )
+    server = Server(
+        served, place, configuration.text("http.names"), lambda text: tellers.log.warning("service", text=text)
+    )
+    instance.observers.append(server.observe)
+    server.start()
+    tellers.log.info("serving", at=str(server.place), token=bool(file))
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+def _beside(configuration: Configuration, file: str) -> str:
+    """A file as named in the configuration: relative to it."""
+    if not file or file.startswith(CREDENTIAL):
+        return file
+    return str(Path(configuration.file).absolute().parent / file)
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:

@@ -27,7 +27,7 @@ class Tellers:
     def __init__(
         self, configuration: Configuration, instance: Instance, log: Any, secrets: Secrets, state: Path | None
     ) -> None:
-        self._configuration, self._log = configuration, log
+        self._configuration, self.log, self.secrets = configuration, log, secrets
         self.metrics = Metrics(instance.snapshot)
         self.journal: Journal | None = None
         self._recorder: Recorder | None = None
@@ -55,7 +55,7 @@ class Tellers:
         return Bounds(int(values.number("journal.keep")), values.number("journal.keep_days"))
 
     def _complain(self, text: str) -> None:
-        self._log.warning("service", text=text)
+        self.log.warning("service", text=text)
 
 
 def _repositories(configuration: Configuration) -> dict[str, str]:

@@ -164,6 +164,11 @@ class Instance:
         self._outside.state.close()
         return all(ended)
 
+    @property
+    def engine(self) -> Engine:
+        """A client of the engine as it is now; another one after a lost connection."""
+        return self._engine
+
     # --- asked by a person, or on a person's behalf --------------------------------------------------------------
 
     def reconcile(self, project: str = "", text: str = "asked for", cause: Cause = Cause.PERSON) -> None:

@@ -206,11 +206,13 @@ def learn(
 ) -> Memory:
     """The memory after a pass: what failed, what was corrected, what is as declared now."""
     failures, corrections = dict(memory.failures), dict(memory.corrections)
+    # An image may have come with this very pass; whether something served is asked of the moment before.
+    tried = before.observed._replace(images=after.observed.images)
     for change, outcome in done:
         if change.verb is Verb.BLOCKED:
             continue
         if outcome.status in (Status.FAILED, Status.RESTORED):
-            key = key_of(change, before.desired, before.observed)
+            key = key_of(change, before.desired, tried)
             failures[change.address] = _failed(outcome, key, failures.get(change.address), rules, now)
         elif outcome.status is Status.DONE:
             failures.pop(change.address, None)

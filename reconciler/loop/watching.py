@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 #: seconds between looks at whether the directories are still the same ones: made again, or behind a link that has moved
 _IDENTITY = 1.0
 _POLL = 1.0
+#: seconds that may go by between the reading of a directory and the beginning of its watch
+_GAP = 2 * _IDENTITY
 #: file systems on which a change made elsewhere is never told
 _SILENT_SYSTEMS = (
     "nfs",
@@ -104,6 +108,10 @@ class Watcher:
                 self._stop.wait(_IDENTITY)
                 continue
             with notify:
+                # What was changed after a pass had read it and before this began is told by nobody else.
+                for path in there:
+                    if _changed_lately(path, deep):
+                        self._tell(path, deep)
                 self._listen(notify, identities, deep)
 
     def _listen(self, notify: RustNotify, identities: Mapping[str, object], deep: bool) -> None:
@@ -147,6 +155,20 @@ def _identity(path: str) -> object:
     except OSError:
         return None
     return (found.st_dev, found.st_ino)
+
+
+def _changed_lately(path: str, deep: bool) -> bool:
+    """Whether something in a directory, or below it, was changed a moment ago."""
+    since = time.time() - _GAP
+    with suppress(OSError), os.scandir(path) as entries:
+        for entry in entries:
+            found = entry.stat(follow_symlinks=False)
+            # The second one tells of what was renamed, which keeps its time of change.
+            if max(found.st_mtime, found.st_ctime) >= since and not entry.name.endswith(_BORING):
+                return True
+            if deep and entry.is_dir(follow_symlinks=False) and _changed_lately(entry.path, deep):
+                return True
+    return False
 
 
 def _is_silent(path: str) -> bool:

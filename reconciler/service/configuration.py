@@ -180,6 +180,13 @@ def _converted(setting: Setting, raw: Any, complain: Callable[[str, str], None])
             message, _, hint = str(error).partition("; ")
             complain(message, hint or "write a duration, such as 30s or 5m")
             return setting.default
+    if setting.check is not None:
+        try:
+            setting.check(value)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            complain(message, hint)
+            return setting.default
     if setting.choices and value not in setting.choices:
         complain(f"must be {' or '.join(map(repr, setting.choices))}", "")
     elif isinstance(value, int | float) and not isinstance(value, bool) and value < setting.least:

@@ -19,6 +19,8 @@ from reconciler.service.notify import Notifier
 _TICK = 0.25
 #: seconds for which a pass may show no sign of life before the watchdog is left to bite: a build may compute in silence
 _LONGEST_SILENCE = 3900.0
+#: seconds for which the main thread, which only looks after others, may be silent
+_LONGEST_PAUSE = 30.0
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -41,6 +43,16 @@ class Service:
         self._is_ready = False
         self._fed = 0.0
         self._stopping = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every project has been looked at since it was started."""
+        return self._is_ready
+
+    def is_alive(self) -> bool:
+        """Whether this thread and those of the projects show signs of life. From any thread."""
+        is_fed = not self._fed or time.monotonic() - self._fed < _LONGEST_PAUSE
+        return is_fed and self._instance.silent_for() < _LONGEST_SILENCE
 
     def run(self) -> int:
         """0 after a signal; with `once`, when every project had its pass: 0 if all are settled."""

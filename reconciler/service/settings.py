@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from reconciler.loop.judge import Policy
 from reconciler.loop.schedule import Timing
+from reconciler.service.http.listening import read_place
 from reconciler.service.journal import Bounds
 from reconciler.service.notifications.targets import NOTIFY
 from reconciler.source.document import SOURCE
@@ -16,7 +18,10 @@ PREFIX = "RECONCILER_"
 
 
 class Setting(NamedTuple):
-    """One option: where it stands, what type TOML has for it, what it is without being set."""
+    """One option: where it stands, what type TOML has for it, what it is without being set.
+
+    `check` raises ValueError for a text that will not do: what is wrong and, behind a semicolon, what to write.
+    """
 
     table: str
     name: str
@@ -27,6 +32,7 @@ class Setting(NamedTuple):
     is_duration: bool = False
     choices: tuple[str, ...] = ()
     least: float = 0.0
+    check: Callable[[str], object] | None = None
 
     @property
     def keys(self) -> Keys:
@@ -58,6 +64,9 @@ SETTINGS = (
     Setting("timing", "retry_most", str, _T.retry_most, "The longest wait between two tries.", "10m", is_duration=True, least=1.0),
     Setting("flapping", "limit", int, _P.flap_limit, "After so many corrections of one resource within the window it is left alone.", 10, least=1),
     Setting("flapping", "window", str, _P.flap_window, "The time in which corrections are counted.", "10m", is_duration=True, least=1.0),
+    Setting("http", "listen", str, "", "Where HTTP and the page are served: `unix:PATH`, an address of loopback with a port, or `off`. Else at `reconciler.sock` in the runtime directory of systemd, where there is one.", "127.0.0.1:8500", check=read_place),
+    Setting("http", "names", str, "", "Names, beside localhost, by which a proxy asks for it; separated by spaces.", "status.example.com"),
+    Setting("http", "token_file", str, "", "The file with the token for calls that change something, or `credential:NAME`. Without it there are none.", "credential:http-token"),
     Setting("watch", "force_polling", bool, default=False, summary="Look at the files now and then, where their file system does not tell of changes.", example=True),
     Setting("journal", "enabled", bool, default=True, summary="Whether passes that did something, or failed, are written to the journal.", example=False),
     Setting("journal", "keep", int, _B.keep, "How many of them are kept.", 1000, least=1),

@@ -11,11 +11,13 @@ from tests.cli.conftest import LOOP
 from tests.support.engine import Project
 
 HEAVY = {
+    "anyio",
     "asyncio",
     "concurrent",
     "dataclasses",
     "docker",
     "email",
+    "h11",
     "http",
     "inspect",
     "logging",
@@ -24,10 +26,12 @@ HEAVY = {
     "rich",
     "shtab",
     "ssl",
+    "starlette",
     "structlog",
     "tree_sitter",
     "tree_sitter_toml",
     "urllib3",
+    "uvicorn",
     "watchfiles",
 }
 PROGRAM = """

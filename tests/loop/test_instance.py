@@ -42,13 +42,17 @@ class World:
     def settings(self, *names: str) -> Settings:
         return Settings(tuple(ProjectSettings(name, Plain(self.directory / name)) for name in names), FAST)
 
-    def start(self, *names: str, polls: bool = False, parallel: int = 8) -> Instance:
+    def make(self, *names: str, polls: bool = False, parallel: int = 8) -> Instance:
         state = StateDirectory(self.directory / "state", self.complaints.append)
         state.open()
         outside = Outside(lambda: self.engine, state, self.complaints.append, polls=polls, parallel=parallel)
         instance = Instance(outside, self.settings(*names))
         instance.observers.append(self.told.append)
         self.instances.append(instance)
+        return instance
+
+    def start(self, *names: str, polls: bool = False, parallel: int = 8) -> Instance:
+        instance = self.make(*names, polls=polls, parallel=parallel)
         instance.start()
         return instance
 

@@ -20,10 +20,11 @@ WIDE_PACKAGES = {
     "reconciler/planning": "each module answers one hard question; the layers among them are a contract",
     "reconciler/loop": "pure rules, each apart, and the threads around them",
     "reconciler/model": "the nouns, one a module",
+    "reconciler/service/http": "one module for each kind of answer, and what stands around all of them",
     "reconciler/engine": "the border to Docker: codecs, wire, SDK, contexts; split by what is read or sent",
 }
 BANNED = {"util", "utils", "helper", "helpers", "manager", "handler", "misc", "info", "data"}
-LIBRARY_WORDS = {"AbstractContextManager"}
+LIBRARY_WORDS = {"AbstractContextManager", "data_received"}
 
 
 def name_of(path: Path) -> str:

@@ -282,3 +282,34 @@ def test_validate_config(project: Project) -> None:
     document = project.run("validate", "--config", str(config), "--json", path=None, check=False).json()
     assert document["valid"] is False
     assert document["problems"][0]["line"] == 2
+
+
+def test_http_at_a_socket_in_the_runtime_directory(project: Project) -> None:
+    project.write("web.toml", WEB)
+    runtime = project.root / "runtime"
+    runtime.mkdir()
+    token = project.root / "token"
+    token.write_text("0123456789abcdef0123456789abcdef\n")
+    path = runtime / "reconciler.sock"
+
+    def ask(method: str, where: str, authorization: str = "") -> tuple[int, bytes]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(path))
+            head = f"{method} {where} HTTP/1.0\r\nHost: localhost\r\nAuthorization: {authorization}\r\n\r\n"
+            connection.sendall(head.encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return int(answer.split(b" ", 2)[1]), answer.partition(b"\r\n\r\n")[2]
+
+    with running(project, "specs", RUNTIME_DIRECTORY=str(runtime), RECONCILER_HTTP_TOKEN_FILE=str(token)) as service:
+        service.until_ready()
+        assert ask("GET", "/healthz") == (200, b"alive\n")
+        assert ask("GET", "/readyz") == (200, b"ready\n")
+        (shown,) = json.loads(ask("GET", "/api/v1/status")[1])["projects"]
+        assert shown["condition"] == "settled"
+        assert ask("POST", "/api/v1/suspend")[0] == 401
+        assert ask("POST", "/api/v1/suspend", f"Bearer {token.read_text().strip()}")[0] == 202
+        assert json.loads(ask("GET", "/api/v1/status")[1])["suspended"] is True
+        assert service.end() == 0
+        assert not path.exists()
+        assert "serving" in service.events()
