@@ -77,8 +77,8 @@ def deadly(player: Player, scenario: Scenario) -> int:
 
 def complaint(told: str) -> str:
     """The line that says what went wrong."""
-    lines = [line.strip() for line in told.splitlines()]
-    words = ("cannot ", "error: ", "does not ", "no engine", "has moved", "it needs ")
+    lines = [line.strip() for line in told.splitlines() if not line.strip().startswith("#")]
+    words = ("cannot ", "error: ", "another run", "locked", "does not ", "no engine", "has moved", "it needs ")
     return next((line for line in lines if any(word in line for word in words)), "nothing: it went on and settled")
 
 

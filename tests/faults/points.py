@@ -75,6 +75,8 @@ class Player:
         self.turn, self._last = 0, ""
         self._is_kept, self._kept_in = False, ""
         self._clean: dict[str, tuple[int, int]] = {}
+        #: by scenario, the calls of its clean run that change something
+        self.calls: dict[str, list[str]] = {}
 
     def close(self) -> None:
         self.zygote.close()
@@ -120,14 +122,15 @@ class Player:
         self.proxy.arm(fault, number)
         code, told = self.run(*scenario.command, is_target=True)
         call = self.proxy.changing[number - 1] if self.proxy.has_failed else ""
-        calls = len(self.proxy.changing)
+        calls = [_plain(text) for text in self.proxy.changing]
         problems = [f"it ended with {code}"] if code not in (0, 1, -signal.SIGKILL) else []
         problems += [f"a message that is none: {word}" for word in ("Traceback", "a bug in") if word in told]
         if not number and code != int(scenario.fails):
             problems.append(f"the clean run ended with {code}")
         passes, more = self.settle(scenario, code)
         if not number:
-            self._clean[scenario.name] = calls, len(self.proxy.created)
+            self.calls[scenario.name] = calls
+            self._clean[scenario.name] = len(calls), len(self.proxy.created)
         problems += ["it does not settle"] if passes > _PASSES else []
         problems += self.broken(scenario, before)
         return Point(scenario.name, fault, number, _plain(call), passes, tuple(problems), told + more)

@@ -73,6 +73,7 @@ def write_environment() -> None:
 def _plain(text: str) -> str:
     """Without what is another one each time."""
     text = re.sub(r"faults-[0-9a-f]{6}", "shop", text.replace("|", "/"))
+    text = re.sub(r"/var/tmp/[^ :]*", "…", text)
     text = re.sub(r"unix://[^ :]*", "unix://…", re.sub(r"\b[0-9a-f]{12,64}\b", "ID", text))
     return text if len(text) < 240 else f"{text[:240]}…"
 
