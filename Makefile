@@ -21,7 +21,7 @@ imports: ## do imports only point down?
 	$(BIN)/lint-imports
 
 tests: ## all tests; needs an engine: scripts/engine exec make tests ARGS="..."
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 golden: ## write the expected files anew from what the tests see
 	$(BIN)/pytest --golden $(ARGS)

@@ -27,6 +27,7 @@ from reconciler.planning.decide import Difference, Row, Situation, decide
 from reconciler.planning.diff import diff_config
 from reconciler.planning.expected import expected_settings, observed_settings
 from reconciler.planning.gates import missing
+from reconciler.planning.guards import why_held
 from reconciler.planning.untold import as_far_as_told, dropped
 from reconciler.planning.world import World, fingerprint_objects
 
@@ -58,6 +59,9 @@ def plan_network(world: World, resource: NetworkResource) -> Change | None:
     steps = [step for twin in twins for step in _leave_network(world, twin, Ref(network.name, network.id))[0]]
     if verdict.row.verb is Verb.UPDATE:
         return Change(resource.address, Verb.UPDATE, reason, (), tuple(steps), relies_on=relies_on)
+    if held := _held_members(world, network):
+        note = f"what has left the spec and is not removed would lose it ({', '.join(held)}): {why_held(world)}"
+        return Change(resource.address, Verb.BLOCKED, reason, verdict.fields, note=note, relies_on=relies_on)
     more, note = _leave_network(world, network, Ref(network.name), create)
     steps += more
     return Change(resource.address, Verb.REPLACE, reason, verdict.fields, tuple(steps), note=note, relies_on=relies_on)
@@ -172,6 +176,14 @@ def _staying(world: World, network: ObservedNetwork) -> list[tuple[str, str]]:
         if isinstance(item, ObservedContainer) and not any(parse_fingerprint(o.labels).is_newer for o in objects)
     }
     return [(member_id, name) for member_id, name in network.members if member_id not in leaving]
+
+
+def _held_members(world: World, network: ObservedNetwork) -> list[str]:
+    """Members that have left the spec, as long as a guard keeps them."""
+    if not why_held(world):
+        return []
+    staying = {member_id for member_id, _ in _staying(world, network)}
+    return sorted(name for member_id, name in network.members if member_id not in staying)
 
 
 def _note(resource: NetworkResource | VolumeResource, kind: str, row: Row, strangers: list[str]) -> str:

@@ -59,7 +59,9 @@ def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    # Another buildx of this machine is none of this one.
+    path = [place for place in os.environ["PATH"].split(":") if not Path(place, "docker-buildx").exists()]
+    monkeypatch.setenv("PATH", ":".join([str(tmp_path / "bin"), *path]))
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100 * 2**30, 60 * 2**30, 40 * 2**30)
     )

@@ -91,6 +91,17 @@ def test_the_rest_goes_on(stage: Stage) -> None:
     }
 
 
+def test_who_stays_keeps_its_network(stage: Stage) -> None:
+    on_it = {**PLAIN, "networks": ["back"]}
+    stage.settle({**{f"container.c{number}": on_it for number in range(4)}, "network.back": {}})
+    change = by_address(stage.plan({"container.c0": on_it, "network.back": {"internal": True}}))["network.back"]
+    assert change.verb is Verb.BLOCKED
+    assert change.note.startswith(
+        "what has left the spec and is not removed would lose it (shop-c1-1, shop-c2-1, shop-c3-1): 3 of 4"
+    )
+    assert stage.apply(stage.reload(), ALLOWED).is_settled
+
+
 def test_fewer_instances_are_no_accident(stage: Stage) -> None:
     stage.settle({"container.web": {**PLAIN, "scale": 6}})
     assert removals(stage.plan({"container.web": PLAIN})) == {Verb.REMOVE: 5}
