@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "matrix"
 TESTS = ("tests/engine/test_contract.py", "tests/engine/test_registry.py", "tests/options", "tests/scenarios")
 #: seconds for the tests of one kind: seldom half of it, on two processors
-LIMIT = 1500
+LIMIT = 1200
 ODD_FLAGS = (
     "--default-ulimit nofile=1000:2000 --default-shm-size 128M --init --ip 127.0.0.1 --userland-proxy=false "
     "--log-driver local --log-opt max-size=10m --default-cgroupns-mode private --live-restore "
@@ -83,7 +83,7 @@ def run(kind: str) -> bool:
         script("exec", "scripts/base-image")
         told = json.loads(script("exec", sys.executable, "-c", PROBE))
         ready = time.monotonic()
-        pytest = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "--tb=short"]
+        pytest = [sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "worksteal", "--tb=short"]
         said = script(
             "exec",
             "timeout",
