@@ -6,6 +6,7 @@ A few dozen in the default run. `make soak` sets RECONCILER_EXAMPLES for a thous
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -138,7 +139,11 @@ def _change(bench: Workbench, one: Drawn, values: dict[str, str]) -> None:
 def _held(bench: Workbench, values: dict[str, str]) -> dict[str, object]:
     """All that the engine holds of the container, but what it draws anew for each."""
     config = bench.config(_name(bench, values))
-    return {name: value for name, value in config.items() if name not in ("hostname", "networks", "labels")}
+    held = {name: value for name, value in config.items() if name not in ("hostname", "networks", "labels")}
+    variables = held["environment"]
+    if isinstance(variables, Mapping) and "HOSTNAME" not in values.get("environment", ""):  # Podman adds it
+        held["environment"] = {name: value for name, value in variables.items() if name != "HOSTNAME"}
+    return held
 
 
 def _name(bench: Workbench, values: dict[str, str]) -> str:

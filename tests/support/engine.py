@@ -107,7 +107,8 @@ class Project:
 def remove_project(api: docker.APIClient, name: str) -> None:
     """Remove everything that carries the project's label, by id; volumes and built images too."""
     owned = {"label": f"reconciler.project={name}"}
-    for container in api.containers(all=True, filters=owned):
+    # The newest first: Podman keeps a container while others share its namespaces.
+    for container in sorted(api.containers(all=True, filters=owned), key=lambda found: -int(found["Created"])):
         with suppress(NotFound):
             api.remove_container(container["Id"], force=True, v=True)
     for network in api.networks(filters=owned):
