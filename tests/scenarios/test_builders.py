@@ -201,7 +201,7 @@ def strangers(app: Project, docker_api: docker.APIClient) -> Iterator[str]:
 
 
 def tags(api: docker.APIClient, app: Project) -> list[str]:
-    found = [tag.removeprefix("localhost/") for image in api.images() for tag in image["RepoTags"] or ()]
+    found = [tag.removeprefix("docker.io/library/") for image in api.images() for tag in image["RepoTags"] or ()]
     found = [tag for tag in found if tag.startswith(app.name)]
     return sorted(re.sub(r"reconciler-\w+", "reconciler-X", tag.removeprefix(f"{app.name}-")) for tag in found)
 
