@@ -107,6 +107,8 @@ def dropped(facts: EngineFacts, kind: Kind, config: Config, supplied: Config | N
         unknown = [*(name for name in ("domainname", "gpus") if config.get(name)), *_dropped_endpoints(config)]
     elif kind is Kind.NETWORK and isinstance(options, Mapping):
         unknown = [f"the driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
+    if kind is Kind.CONTAINER and config.get("entrypoint") == () and (supplied or {}).get("entrypoint"):
+        return "Podman's API keeps the image's entrypoint where [] should take it away; write one of your own"
     files = [*_mapping(config.get("configs")), *_mapping(config.get("secrets"))] if kind is Kind.CONTAINER else []
     if files and config.get("read_only"):
         # They go into a volume, and it puts them under that instead: the container would find nothing.

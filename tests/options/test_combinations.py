@@ -112,8 +112,11 @@ def _check(bench: Workbench, docker_api: docker.APIClient, one: Drawn) -> None:
     (bench.directory / "conf").mkdir()
     values = {name: fill(value, bench) for name, value in one.values.items()}
     bench.write(spec(one.image, values))
-    if any(change.verb is Verb.BLOCKED and "Podman" in change.note for change in bench.plan().changes):
-        return  # what that engine would drop is refused whole; test_every_option tells which options those are
+    if _is_refused(bench):
+        return
+    bench.apply()
+    if _is_refused(bench):  # only now the image is there, and what it declares
+        return
     bench.settle()
     first = _held(bench, values)
     both = examples.CONTAINER[one.changed]
@@ -127,6 +130,11 @@ def _check(bench: Workbench, docker_api: docker.APIClient, one: Drawn) -> None:
     docker_api.remove_container(_name(bench, less), force=True)
     bench.settle()
     assert _held(bench, less) == taken_away, "taken away is not what a new container has"
+
+
+def _is_refused(bench: Workbench) -> bool:
+    """What Podman would drop is refused whole; test_every_option tells which options those are."""
+    return any(change.verb is Verb.BLOCKED and "Podman" in change.note for change in bench.plan().changes)
 
 
 def _change(bench: Workbench, one: Drawn, values: dict[str, str]) -> None:

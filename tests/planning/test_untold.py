@@ -92,6 +92,8 @@ def test_what_it_would_drop_in_silence() -> None:
     assert dropped(PODMAN, Kind.NETWORK, {"driver_opts": {"mtu": "1400"}}) == ""
     assert "read_only" in dropped(PODMAN, Kind.CONTAINER, {"read_only": True, "secrets": {"/run/secrets/key": {}}})
     assert dropped(PODMAN, Kind.CONTAINER, {"read_only": True}) == ""
+    assert "entrypoint" in dropped(PODMAN, Kind.CONTAINER, {"entrypoint": ()}, {"entrypoint": ("/run",)})
+    assert dropped(PODMAN, Kind.CONTAINER, {"entrypoint": ()}, {}) == ""
     assert "gpus" in dropped(PODMAN, Kind.CONTAINER, {"gpus": ({"count": -1},)})
     endpoints = {"networks": {"n": {"links": ("a:b",), "aliases": ("c",)}}}
     assert dropped(PODMAN, Kind.CONTAINER, endpoints).startswith("Podman's API has no links of a network's endpoint;")
