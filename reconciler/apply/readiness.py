@@ -13,7 +13,8 @@ from reconciler.errors import EngineError, EngineRefusedError
 from reconciler.model.desired import Condition
 from reconciler.model.plan import AwaitReady, WaitContainer
 from reconciler.model.redaction import hide, secret_variables
-from reconciler.model.structures import decides_within, read_healthcheck
+from reconciler.model.structures import decides_within, duration, read_healthcheck
+from reconciler.model.values import Value
 
 _POLL_SECONDS = 0.2
 #: of a container without a health check: looks at which it runs, and seconds for its ports to be bound
@@ -48,6 +49,7 @@ class Waiting:
         self._cancelled = cancelled
         self._clock = clock
         self._secrets: set[str] = set()
+        self._checks: dict[str, tuple[float, str]] = {}
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """What containers of this plan were given and might write: it stands in no report."""
@@ -115,7 +117,21 @@ class Waiting:
         answers = self._engine.inspect_containers([container_id])
         if not answers:
             raise StaleError(f"{name} is gone")
+        self._check_when_due(container_id, answers[0])
         return answers[0]
+
+    def _check_when_due(self, container_id: str, answer: Json) -> None:
+        """Have a health check run that nobody has run for its interval: an engine may leave that to others."""
+        state = answer.get("State") or {}
+        if state.get("Status") != "running" or _health(state) != "starting":
+            return
+        check, now, ended = _health_check(answer), self._clock.now(), _last_check(state)
+        since, seen = self._checks.setdefault(container_id, (now, ended))
+        if seen != ended:
+            self._checks[container_id] = (now, ended)
+        elif now - since >= duration(check, "interval"):
+            self._engine.check_health(container_id, duration(check, "timeout") + _MARGIN)
+            self._checks[container_id] = (self._clock.now(), ended)
 
     def _pause(self, name: str, seconds: float) -> None:
         if seconds and self._clock.pause(seconds, self._cancelled):
@@ -188,7 +204,17 @@ def _without_ports(name: str, missing: list[str], seconds: float) -> EngineRefus
 def _time_allowed(answer: Json, ready_after: float) -> float:
     if not _has_check(answer):
         return ready_after + _MARGIN
-    return decides_within(read_healthcheck((answer.get("Config") or {}).get("Healthcheck")))
+    return decides_within(_health_check(answer))
+
+
+def _health_check(answer: Json) -> dict[str, Value]:
+    return read_healthcheck((answer.get("Config") or {}).get("Healthcheck"))
+
+
+def _last_check(state: Mapping[str, Any]) -> str:
+    """When the last health check ended, as the engine writes it; "" before the first."""
+    entries = (state.get("Health") or {}).get("Log")
+    return str(entries[-1].get("End") or "") if entries else ""
 
 
 # --- conditions ----------------------------------------------------------------------------------------------------

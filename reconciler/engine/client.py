@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -16,13 +16,13 @@ from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Events, Json, Progress
-from reconciler.engine.podman import update_as_podman
+from reconciler.engine.podman import health_path, update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
 from reconciler.engine.writes import Writes, created, warnings_in
-from reconciler.errors import EngineRefusedError, SpecError
+from reconciler.errors import EngineError, EngineRefusedError, SpecError
 from reconciler.model.builders import hindrance
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
@@ -264,6 +264,11 @@ class DockerEngine:
     def signal_container(self, container_id: str, signal: str) -> None:
         doing = f"send {signal} to container {container_id[:12]}"
         self._writes.post(doing, "/containers/{0}/kill", container_id, params={"signal": signal})
+
+    def check_health(self, container_id: str, seconds: float) -> None:
+        if self.facts().is_podman:
+            with suppress(EngineError):  # whatever came of it, the container tells
+                self._wire.send("GET", health_path(container_id), None, seconds)
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"

@@ -103,6 +103,13 @@ class Engine(Protocol):
         ...
 
     def signal_container(self, container_id: str, signal: str) -> None: ...
+
+    def check_health(self, container_id: str, seconds: float) -> None:
+        """Run the health check once where the engine does not do so by itself (Podman), waiting at most `seconds`.
+
+        What came of it is in the next inspect answer.
+        """
+
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         """The engine's warnings."""
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 Json = dict[str, Any]
 
@@ -19,6 +20,8 @@ _MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec"
 
 def container_as_docker(answer: Mapping[str, Any]) -> Json:
     """An inspect answer of Podman as Docker would give it."""
+    state = dict(answer.get("State") or {})
+    state["Status"] = _status(state.get("Status"))
     host, config = dict(answer["HostConfig"]), dict(answer.get("Config") or {})
     settings = dict(answer.get("NetworkSettings") or {})
     networks = {_network(name): _endpoint(api or {}) for name, api in (settings.get("Networks") or {}).items()}
@@ -34,7 +37,7 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     ]
     host["Binds"] = [_bind(text) for text in host.get("Binds") or ()]
     host["Tmpfs"] = {path: _tmpfs(options) for path, options in (host.get("Tmpfs") or {}).items()}
-    return {**answer, "HostConfig": host, "Config": config, "NetworkSettings": settings}
+    return {**answer, "State": state, "HostConfig": host, "Config": config, "NetworkSettings": settings}
 
 
 def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
@@ -48,11 +51,16 @@ def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
     return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
 
 
+def health_path(container_id: str) -> str:
+    """What runs a health check: a question of its own API, 4.0 of which it has answered ever since."""
+    return f"/v4.0.0/libpod/containers/{quote(container_id, safe='')}/healthcheck"
+
+
 def listed_as_docker(entry: Mapping[str, Any]) -> Json:
     """An entry of the list of containers."""
     settings = dict(entry.get("NetworkSettings") or {})
     settings["Networks"] = {_network(name): endpoint for name, endpoint in (settings.get("Networks") or {}).items()}
-    return {**entry, "NetworkSettings": settings}
+    return {**entry, "State": _status(entry.get("State")), "NetworkSettings": settings}
 
 
 def network_as_docker(answer: Mapping[str, Any]) -> Json:
@@ -73,6 +81,11 @@ def _short(names: list[str] | None) -> list[str]:
     short = [next((name[len(p) :] for p in prefixes if name.startswith(p)), name) for name in names or ()]
     kept = [name for name in names or () if name.startswith("localhost/")]
     return list(dict.fromkeys([*short, *kept]))
+
+
+def _status(word: Any) -> Any:
+    """`stopped` is what has ended and is not cleaned up yet."""
+    return "exited" if word == "stopped" else word
 
 
 def _network(name: str) -> str:

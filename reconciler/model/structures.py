@@ -243,11 +243,16 @@ _DEFAULT_RETRIES, _MARGIN = 3, 10.0
 
 def decides_within(check: Mapping[str, Value]) -> float:
     """Seconds after which a health check has said healthy or unhealthy for good."""
-    given = {key: value / 10**9 for key in _DEFAULTS if isinstance(value := check.get(key), int)}
-    seconds = {**_DEFAULTS, **given}
+    seconds = {key: duration(check, key) for key in _DEFAULTS}
     retries = check.get("retries")
     tries = (retries if isinstance(retries, int) else _DEFAULT_RETRIES) + 1
     return seconds["start_period"] + tries * (seconds["interval"] + seconds["timeout"]) + _MARGIN
+
+
+def duration(check: Mapping[str, Value], key: str) -> float:
+    """Seconds of one of a health check's times."""
+    value = check.get(key)
+    return value / 10**9 if isinstance(value, int) else _DEFAULTS[key]
 
 
 # --- address management of networks --------------------------------------------------------------------------------

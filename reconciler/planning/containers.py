@@ -41,7 +41,7 @@ from reconciler.planning.phases import Objects, serving, sort_objects
 from reconciler.planning.recovery import Recovery, recover
 from reconciler.planning.replacing import finish_steps, promote_job_steps, start_first_steps, stop_first_steps
 from reconciler.planning.rollout import choose, publishes
-from reconciler.planning.sharing import donor_refs
+from reconciler.planning.sharing import donor_refs, held_by_sharers
 from reconciler.planning.unnamed import carried_over
 from reconciler.planning.untold import dropped
 from reconciler.planning.world import World, fingerprint_objects
@@ -57,7 +57,11 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
     owner = Owner.OURS if objects.all() else None
     if holder is not None and not world.is_ours(Kind.CONTAINER, holder):
         owner = _owner(world, holder)  # whatever we have, a stranger has the name
-    forbidden = missing_for_container(resource, world.facts) or dropped(world.facts, Kind.CONTAINER, resource.config)
+    found = world.image(image_of(world, resource).reference)
+    supplied = found.supplies if found is not None else None
+    forbidden = missing_for_container(resource, world.facts) or dropped(
+        world.facts, Kind.CONTAINER, resource.config, supplied
+    )
     recovery = recover(world, resource, objects)
     comparison = recovery.comparison
     difference = Difference.INTERRUPTED if recovery.is_needed else comparison.difference
@@ -82,10 +86,11 @@ def plan_container(world: World, resource: ContainerResource) -> Change | None:
         return Change(resource.address, Verb.BLOCKED, reason, comparison.fields, note=note, relies_on=relies_on)
     change = _expand(world, resource, objects, recovery, row.verb)
     reason = row.reason or weightiest(comparison.fields)
+    if held := held_by_sharers(world, change.steps):
+        return Change(resource.address, Verb.BLOCKED, reason, comparison.fields, note=held, relies_on=relies_on)
     if any(isinstance(step.action, CreateContainer) for step in change.steps):
         # Where a tag points now: it may be moved before a saved plan is carried out.
-        image = world.image(image_of(world, resource).reference)
-        relies_on += f" {image.id if image is not None else 'no image'}"
+        relies_on += f" {found.id if found is not None else 'no image'}"
     return change._replace(reason=reason, relies_on=relies_on)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
-from reconciler.model.plan import VOLUMES_FROM, Ref
+from reconciler.model.plan import VOLUMES_FROM, Ref, RemoveContainer, Step
 from reconciler.planning.phases import serving
 from reconciler.planning.world import World
 
@@ -59,3 +59,17 @@ def donor_ids(container: ObservedContainer) -> list[str]:
     """The ids of the containers whose namespaces one shares on the engine."""
     modes = [str((container.config or {}).get(option) or "") for option in _SHARING]
     return [mode.partition(":")[2] for mode in modes if mode.startswith("container:")]
+
+
+def held_by_sharers(world: World, steps: Iterable[Step]) -> str:
+    """Why these steps cannot be done on Podman, which removes no container whose namespaces others share; or ""."""
+    if not world.facts.is_podman:
+        return ""
+    removed = {step.action.container.id for step in steps if isinstance(step.action, RemoveContainer)}
+    sharers = sorted(c.name for c in world.containers_by_id.values() if removed.intersection(donor_ids(c)))
+    if not sharers:
+        return ""
+    return (
+        f"Podman removes no container whose namespaces others share: remove {', '.join(sharers)} first "
+        f"(`podman rm --force {' '.join(sharers)}`), then apply again"
+    )

@@ -21,12 +21,17 @@ _UNTOLD = {
         *("init", "ipc", "logging", "volumes", "tmpfs"),  # told in part, or in another place
         *("blkio_config", "cgroup", "ports", "userns_mode"),  # told by another name, or not at all
         *("annotations", "runtime", "mem_swappiness"),  # its own among them, or under a name of its own
+        "device_cgroup_rules",  # held, and not told
     ),
     Kind.NETWORK: ("attachable", "driver_opts", "enable_ipv6", "ipam"),
     Kind.VOLUME: ("driver_opts",),
 }
+#: changed in place elsewhere; here no answer would tell that it was, so a new container is made
+_REPLACED = frozenset({"blkio_config"})
 #: how many processes it allows where nobody said a number, and what it adds to the environment
 _PIDS, _VARIABLES = 2048, frozenset({"HOME", "HOSTNAME", "TERM", "container"})
+#: the search path that it gives where the image has none
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ADDRESSES = ("ipv4_address", "ipv6_address")
 #: options of a network's driver that its Docker-compatible API takes on; it drops all others
 _DRIVER_OPTIONS = {"mtu", "com.docker.network.driver.mtu", "com.docker.network.bridge.name", "mode", "parent"}
@@ -42,7 +47,7 @@ def as_far_as_told(
     for name in _UNTOLD.get(kind, ()):
         if not made_from.is_readable or made_from.options.get(name) == hash_declared(declared.get(name)):
             config[name] = expected.get(name)
-        elif config.get(name) == expected.get(name):
+        elif config.get(name) == expected.get(name) or name in _REPLACED:
             config[name] = NOT_TOLD
     return config
 
@@ -51,7 +56,11 @@ def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
     config = dict(observed)
     wanted, seen = expected.get("environment"), config.get("environment")
     if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
-        config["environment"] = {key: value for key, value in seen.items() if key in wanted or key not in _VARIABLES}
+        config["environment"] = {
+            key: value
+            for key, value in seen.items()
+            if key in wanted or (key not in _VARIABLES and (key, value) != ("PATH", _PATH))
+        }
     if config.get("pids_limit") == _PIDS != expected.get("pids_limit"):
         config["pids_limit"] = None
     config["networks"] = _endpoints(expected.get("networks"), config.get("networks"))
@@ -84,17 +93,36 @@ def _dropped_endpoints(config: Config) -> list[str]:
     return [f"{key} of a network's endpoint" for key in sorted(said & {"driver_opts", "link_local_ips", "links"})]
 
 
-def dropped(facts: EngineFacts, kind: Kind, config: Config) -> str:
-    """What this engine would take and drop in silence, as a note; "" when it knows everything."""
+def dropped(facts: EngineFacts, kind: Kind, config: Config, supplied: Config | None = None) -> str:
+    """What this engine would take and drop in silence, as a note; "" when it knows everything.
+
+    Args:
+        supplied: what the image of a container adds, as far as it is here.
+    """
     if not facts.is_podman:
         return ""
     options = config.get("driver_opts")
     unknown = []
     if kind is Kind.CONTAINER:
-        unknown = [*(["domainname"] if config.get("domainname") else []), *_dropped_endpoints(config)]
+        unknown = [*(name for name in ("domainname", "gpus") if config.get(name)), *_dropped_endpoints(config)]
     elif kind is Kind.NETWORK and isinstance(options, Mapping):
         unknown = [f"the driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
-    if kind is Kind.CONTAINER and config.get("read_only") and (config.get("configs") or config.get("secrets")):
+    if kind is Kind.CONTAINER and config.get("entrypoint") == () and (supplied or {}).get("entrypoint"):
+        return "Podman's API keeps the image's entrypoint where [] should take it away; write one of your own"
+    files = [*_mapping(config.get("configs")), *_mapping(config.get("secrets"))] if kind is Kind.CONTAINER else []
+    if files and config.get("read_only"):
         # They go into a volume, and it puts them under that instead: the container would find nothing.
         return "Podman's API puts no configs and secrets into a container with read_only; leave that out on this engine"
+    volumes = {**_mapping(config.get("volumes")), **_mapping((supplied or {}).get("volumes"))}
+    below = sorted(f"{file} is in {path}" for file in files for path in volumes if _is_in(file, path))
+    if below:
+        return f"Podman's API puts no configs and secrets into a volume: {', '.join(below)}; mount them elsewhere"
     return f"Podman's API has no {' and no '.join(unknown)}; leave it out on this engine" if unknown else ""
+
+
+def _is_in(file: str, directory: str) -> bool:
+    return file.startswith(f"{directory.rstrip('/')}/")
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}

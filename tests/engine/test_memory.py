@@ -156,7 +156,18 @@ def test_another_error_or_none() -> None:
 def test_every_write_is_known() -> None:
     from reconciler.engine.interface import Engine
 
-    reads = ("ping", "facts", "list_", "inspect_", "get_", "registry_", "container_logs", "events", "close")
+    reads = (
+        "ping",
+        "facts",
+        "list_",
+        "inspect_",
+        "get_",
+        "registry_",
+        "container_logs",
+        "events",
+        "check_health",
+        "close",
+    )
     writes = [name for name in vars(Engine) if not name.startswith(("_", *reads))]
     assert writes == list(MUTATING)
     assert all(hasattr(MemoryEngine, name) for name in writes)

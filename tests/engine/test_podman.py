@@ -1,7 +1,13 @@
 """Podman's answers in Docker's words: as Podman 5.4 gave them, cut to what matters."""
 
 from reconciler.engine.decode import decode_container, decode_listed_image
-from reconciler.engine.podman import container_as_docker, image_as_docker, network_as_docker, update_as_podman
+from reconciler.engine.podman import (
+    container_as_docker,
+    image_as_docker,
+    listed_as_docker,
+    network_as_docker,
+    update_as_podman,
+)
 
 ANSWER = {
     "Id": "7ad486571" + "0" * 55,
@@ -34,6 +40,12 @@ def test_a_container() -> None:
     }
     assert config["tmpfs"] == {"/scratch": decode_tmpfs("size=64k")}
     assert ANSWER["HostConfig"]["PidMode"] == "private", "the answer itself stays"  # type: ignore[index]
+
+
+def test_what_is_not_cleaned_up_yet_has_ended() -> None:
+    stopped = {**ANSWER, "State": {"Status": "stopped", "ExitCode": 0}}
+    assert decode_container(container_as_docker(stopped)).status == "exited"
+    assert listed_as_docker({"State": "stopped"})["State"] == "exited"
 
 
 def decode_tmpfs(options: str) -> object:

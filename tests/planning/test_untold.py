@@ -3,10 +3,16 @@
 import pytest
 
 from reconciler.model.address import Kind
-from reconciler.model.observed import EngineFacts
+from reconciler.model.desired import DesiredState
+from reconciler.model.observed import EngineFacts, ObservedContainer, ObservedState
 from reconciler.model.ownership import FINGERPRINT_VERSION, Fingerprint, hash_option
+from reconciler.model.plan import Ref, RemoveContainer, Step
+from reconciler.model.rows import BY_NAME
 from reconciler.model.values import NOT_TOLD, Config, Value
+from reconciler.planning.diff import diff_config
+from reconciler.planning.sharing import held_by_sharers
 from reconciler.planning.untold import as_far_as_told, dropped
+from reconciler.planning.world import World
 
 PODMAN = EngineFacts(is_podman=True)
 
@@ -31,6 +37,23 @@ def test_what_has_left_the_spec_and_cannot_be_seen() -> None:
 def test_variables_that_it_adds(declared: Config, kept: Config) -> None:
     seen = {"HOME": "/root", "container": "podman"}
     assert told({"environment": declared}, {"environment": seen}, {}, {})["environment"] == kept
+
+
+def test_the_path_that_it_adds() -> None:
+    default = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    assert told({"environment": {}}, {"environment": default}, {}, {})["environment"] == {}
+    assert told({"environment": {}}, {"environment": {"PATH": "/x"}}, {}, {})["environment"] == {"PATH": "/x"}
+
+
+def test_what_elsewhere_is_changed_in_place_takes_a_new_container() -> None:
+    """The answer cannot tell whether the change was made, so it is said whole, and not by key."""
+    wanted = {"blkio_config": {"weight": 300}}
+    seen = told(wanted, {"blkio_config": None}, wanted, {})
+    assert seen["blkio_config"] == NOT_TOLD
+    expected = {name: row.default for name, row in BY_NAME[Kind.CONTAINER].items()} | wanted
+    made = Fingerprint(FINGERPRINT_VERSION, {})
+    (field,) = diff_config(Kind.CONTAINER, expected, {**expected, **seen, "pids_limit": None}, wanted, made)
+    assert (field.path, field.forces) == ("blkio_config", "replace")
 
 
 def test_processes_and_processors() -> None:
@@ -69,6 +92,30 @@ def test_what_it_would_drop_in_silence() -> None:
     assert dropped(PODMAN, Kind.NETWORK, {"driver_opts": {"mtu": "1400"}}) == ""
     assert "read_only" in dropped(PODMAN, Kind.CONTAINER, {"read_only": True, "secrets": {"/run/secrets/key": {}}})
     assert dropped(PODMAN, Kind.CONTAINER, {"read_only": True}) == ""
+    assert "entrypoint" in dropped(PODMAN, Kind.CONTAINER, {"entrypoint": ()}, {"entrypoint": ("/run",)})
+    assert dropped(PODMAN, Kind.CONTAINER, {"entrypoint": ()}, {}) == ""
+    assert "gpus" in dropped(PODMAN, Kind.CONTAINER, {"gpus": ({"count": -1},)})
     endpoints = {"networks": {"n": {"links": ("a:b",), "aliases": ("c",)}}}
     assert dropped(PODMAN, Kind.CONTAINER, endpoints).startswith("Podman's API has no links of a network's endpoint;")
     assert dropped(EngineFacts(), Kind.CONTAINER, {"domainname": "x"}) == ""
+
+
+def test_files_in_a_volume() -> None:
+    """They would be put under it: the container finds the former ones."""
+    files: Config = {"configs": {"/etc/app/motd": {}}}
+    supplied: Config = {"volumes": {"/etc/app": {"type": "volume"}}}
+    note = dropped(PODMAN, Kind.CONTAINER, files, supplied)
+    assert "/etc/app/motd is in /etc/app;" in note
+    assert dropped(PODMAN, Kind.CONTAINER, {**files, **supplied}) == note
+    assert dropped(PODMAN, Kind.CONTAINER, files, {"volumes": {"/etc/apps": {}}}) == ""
+    assert dropped(EngineFacts(), Kind.CONTAINER, files, supplied) == ""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_donor_is_not_removed_from_under_who_shares_with_it(shared: bool) -> None:
+    side = ObservedContainer("2", "shop-side-1", config={"network_mode": "container:1" if shared else "bridge"})
+    steps = [Step(RemoveContainer(Ref("shop-web-1.prev", "1")))]
+    for facts in (PODMAN, EngineFacts()):
+        world = World(DesiredState("shop", {}), ObservedState(facts, containers=(side,)))
+        note = held_by_sharers(world, steps)
+        assert ("`podman rm --force shop-side-1`" in note) == (shared and facts.is_podman)

@@ -107,9 +107,11 @@ class Project:
 def remove_project(api: docker.APIClient, name: str) -> None:
     """Remove everything that carries the project's label, by id; volumes and built images too."""
     owned = {"label": f"reconciler.project={name}"}
-    for container in api.containers(all=True, filters=owned):
+    # Who shares a namespace goes first: Podman keeps its donor until then.
+    found = [container["Id"] for container in api.containers(all=True, filters=owned)]
+    for container in sorted(found, key=lambda one: not _shares(api, one)):
         with suppress(NotFound):
-            api.remove_container(container["Id"], force=True, v=True)
+            api.remove_container(container, force=True, v=True)
     for network in api.networks(filters=owned):
         remove_network(api, network["Id"])
     for volume in api.volumes(filters=owned)["Volumes"] or []:
@@ -122,6 +124,13 @@ def remove_project(api: docker.APIClient, name: str) -> None:
         # A conflict means that a container of the test without our label still uses it.
         with suppress(NotFound, APIError):
             api.remove_image(image, force=True)
+
+
+def _shares(api: docker.APIClient, container: str) -> bool:
+    with suppress(NotFound):
+        host = api.inspect_container(container)["HostConfig"]
+        return any(str(host.get(mode)).startswith("container:") for mode in ("NetworkMode", "PidMode", "IpcMode"))
+    return False
 
 
 def remove_network(api: docker.APIClient, network: str) -> None:
