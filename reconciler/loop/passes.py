@@ -20,6 +20,7 @@ from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassSt
 from reconciler.loop.triggers import Cause, Trigger
 from reconciler.model.address import Address
 from reconciler.model.desired import DesiredState
+from reconciler.model.ownership import PROJECT
 from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
@@ -198,7 +199,10 @@ class Passes:
     def _has_settled(self, made: Pass) -> bool:
         """After the engine was away, only two looks that agree count: it starts what it had, and needs no help."""
         if self._is_settling and not made.plan.is_settled:
-            statuses = tuple((item.id, item.status) for item in made.observed.containers)
+            # Its own: on a busy engine those of others change all the time.
+            project = made.desired.project
+            own = [item for item in made.observed.containers if item.labels.get(PROJECT) == project]
+            statuses = tuple((item.id, item.status) for item in own)
             agrees, self._statuses = statuses == self._statuses, statuses
             self._is_settling = not agrees
             return agrees

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -134,10 +135,21 @@ def _shares(api: docker.APIClient, container: str) -> bool:
 
 
 def remove_network(api: docker.APIClient, network: str) -> None:
-    with suppress(NotFound):
-        for member in api.inspect_network(network)["Containers"] or {}:
-            api.disconnect_container_from_network(member, network, force=True)
-        api.remove_network(network)
+    """Its members leave it first. A busy engine still counts for a moment one that it has just removed."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            for member in api.inspect_network(network)["Containers"] or {}:
+                api.disconnect_container_from_network(member, network, force=True)
+            api.remove_network(network)
+        except NotFound:
+            return
+        except APIError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def leases_of(api: docker.APIClient, name: str) -> list[str]:
