@@ -158,14 +158,12 @@ def _has_ended(project: ProjectStatus, started: float) -> bool:
 
 
 def _is_ready(snapshot: Snapshot) -> bool:
-    """The engine answered, every project was looked at, and one of them at least is kept: the first good pass was there.
+    """Every project was looked at, and the engine answered: what was declared is being kept.
 
-    One that fails does not hold up the others for ever; when all of them fail, nothing is kept yet.
+    One whose newest revision is invalid counts: its last good one is kept.
     """
     waiting = (Condition.STARTING, Condition.CHANGING, Condition.AWAY)
-    conditions = [item.condition for item in snapshot.projects]
-    is_kept = not conditions or any(item not in (Condition.FAILING, Condition.INVALID) for item in conditions)
-    return snapshot.engine.is_connected and is_kept and not any(item in waiting for item in conditions)
+    return snapshot.engine.is_connected and all(item.condition not in waiting for item in snapshot.projects)
 
 
 def status_line(snapshot: Snapshot) -> str:

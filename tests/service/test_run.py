@@ -158,17 +158,6 @@ def test_an_engine_that_goes_and_comes(
     proxy.cut()
 
 
-def test_ready_only_after_a_good_pass(project: Project, serves: Callable[[str], str]) -> None:
-    project.write("web.toml", "[container.web]\n")
-    with running(project, "specs") as service:
-        service.until(lambda: "invalid" in service.events())
-        service.until(lambda: any("EXTEND_TIMEOUT_USEC" in said for said in service.systemd.heard))
-        assert "READY=1" not in service.systemd.heard
-        project.write("web.toml", WEB)
-        service.until_ready()
-        assert serves("web")
-
-
 def test_ready_only_once_the_engine_is_there(project: Project, serves: Callable[[str], str]) -> None:
     project.write("web.toml", WEB)
     proxy = Proxy(project.root, project.host)

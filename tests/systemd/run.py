@@ -240,9 +240,9 @@ def engine_killed_in_the_middle(box: Box) -> None:
 
 def a_signed_repository_and_a_credential(box: Box) -> None:
     """git, ssh-keygen and credentials within the confinement."""
-    box.sh("rm -rf /srv/hosts /root/key* && ssh-keygen -q -t ed25519 -N '' -f /root/key && mkdir -p /srv/hosts && cd /srv/hosts && git init -q -b main"
-           " && git config user.name A && git config user.email a@x && git config gpg.format ssh && git config user.signingkey /root/key && git config commit.gpgsign true"
-           " && echo \"a@x namespaces=\\\"git\\\" $(cut -d' ' -f1,2 /root/key.pub)\" > /root/signers")  # fmt: skip
+    box.sh("rm -rf /srv/hosts /srv/key* && ssh-keygen -q -t ed25519 -N '' -f /srv/key && mkdir -p /srv/hosts && cd /srv/hosts && git init -q -b main"
+           " && git config user.name A && git config user.email a@x && git config gpg.format ssh && git config user.signingkey /srv/key && git config commit.gpgsign true"
+           " && echo \"a@x namespaces=\\\"git\\\" $(cut -d' ' -f1,2 /srv/key.pub)\" > /srv/signers")  # fmt: skip
 
     def push(version: str, option: str = "") -> None:
         box.write("/srv/hosts/shop.toml", SPEC.replace("VERSION", version))
@@ -251,7 +251,7 @@ def a_signed_repository_and_a_credential(box: Box) -> None:
         )
 
     push("5")
-    box.write("/etc/systemd/system/reconciler.service.d/test.conf", "[Service]\nLoadCredential=signers:/root/signers\n")
+    box.write("/etc/systemd/system/reconciler.service.d/test.conf", "[Service]\nLoadCredential=signers:/srv/signers\n")
     box.write(
         "/etc/reconciler/config.toml",
         '[[project]]\nname = "specs"\n[project.source]\ngit = "file:///srv/hosts"\ninterval = "1s"\nverify = "commit"\nallowed_signers = "credential:signers"\n',
