@@ -10,17 +10,10 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.cli.test_interrupts import is_stopping, level, names, spec, wait
+from tests.cli.test_interrupts import is_stopping, level, names, replacing, spec, wait
 from tests.support.engine import Project, leases_of
 
-
-@pytest.fixture
-def replacing(project: Project) -> Project:
-    """A project whose next apply takes some seconds."""
-    spec(project, "info")
-    project.run("apply")
-    spec(project, "debug")
-    return project
+__all__ = ["replacing"]
 
 
 def start(project: Project, directory: Path | None = None) -> subprocess.Popen[str]:
