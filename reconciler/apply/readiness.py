@@ -26,6 +26,10 @@ class StaleError(EngineError):
     """The object is no longer the one that was observed."""
 
 
+class StoppedError(EngineError):
+    """The run was stopped while a container was waited for: that says nothing of the container."""
+
+
 class _EndedError(EngineRefusedError):
     """A container will not come to what was waited for; what it wrote says why."""
 
@@ -59,7 +63,8 @@ class Waiting:
         """Until a condition holds.
 
         Raises:
-            EngineRefusedError: it never will, it takes longer than its `timeout` (0 waits on), or the run was stopped.
+            EngineRefusedError: it never will, or it takes longer than its `timeout` (0 waits on).
+            StoppedError: the run was stopped.
         """
         name, condition, timeout = action.container.name, action.condition, action.timeout
         deadline = self._clock.now() + timeout
@@ -86,7 +91,8 @@ class Waiting:
         """Until a container has proved itself.
 
         Raises:
-            EngineRefusedError: it ended, was started again, is unhealthy, takes too long, or the run was stopped.
+            EngineRefusedError: it ended, was started again, is unhealthy, or takes too long.
+            StoppedError: the run was stopped.
         """
         name, began = action.container.name, self._clock.now()
         samples, since = 0, began
@@ -135,7 +141,7 @@ class Waiting:
 
     def _pause(self, name: str, seconds: float) -> None:
         if seconds and self._clock.pause(seconds, self._cancelled):
-            raise EngineRefusedError(f"stopped while waiting for {name}")
+            raise StoppedError(f"stopped while waiting for {name}")
 
     def _with_output(self, name: str, answer: Json, error: _EndedError) -> EngineRefusedError:
         """The error with what the container said, but for what must not be shown."""
