@@ -259,6 +259,16 @@ def test_there_is_always_one_with_the_names(stage: Stage) -> None:
         assert all(c["State"]["Health"]["Status"] == "healthy" for c in named)
 
 
+def test_a_network_that_is_made_anew_before(stage: Stage) -> None:
+    """The current one has joined the new network by the time it leaves the names."""
+    stage.settle(spec())
+    renewed = spec("good:1") | {"network.front": {"labels": {"a": "b"}}}
+    report = stage.apply(stage.write(renewed))
+    assert report.is_settled, explain(report)
+    assert stage.names() == [NAME]
+    assert {"web", "www"} <= aliases(stage, NAME)
+
+
 @pytest.mark.parametrize("meanwhile", ["same", "reverted", "edited"])
 @pytest.mark.parametrize("done", range(1, 14))
 def test_a_start_first_cut_off_is_finished_or_undone(done: int, meanwhile: str, stage: Stage) -> None:
