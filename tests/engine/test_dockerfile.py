@@ -65,11 +65,7 @@ def test_plain_files_need_no_buildkit() -> None:
         ("Pool overlaps with other one on this address space", "subnet"),
         ('invalid mount config for type "bind": bind source path does not exist: /x', "directory"),
         ('exec: "nope": executable file not found in $PATH: unknown', "cannot run that command"),
-        (
-            "OCI runtime create failed: runc create failed: unable to start container process: "
-            'exec: "nope": executable file not found in $PATH: unknown',
-            "cannot run that command",
-        ),
+        ('OCI runtime create failed: exec: "nope": executable file not found in $PATH', "cannot run that command"),
         ('exec: "/nope": stat /nope: no such file or directory: unknown', "cannot run that command"),
         ("remove x: volume is in use - [abc]", "what uses it"),
         ("network n id 1 has active endpoints", "what uses it"),
