@@ -78,7 +78,7 @@ class Waiting:
                     if not missing:
                         return
             except _EndedError as error:
-                raise self._with_output(name, answer, error) from None
+                raise self._with_output(answer, error) from None
             if timeout and self._clock.now() >= deadline:
                 if missing:
                     raise _without_ports(name, missing, timeout)
@@ -103,7 +103,7 @@ class Waiting:
             try:
                 lacks = _lacks(action, answer)
             except _EndedError as error:
-                raise self._with_output(name, answer, error) from None
+                raise self._with_output(answer, error) from None
             now = self._clock.now()
             samples, since = (0, now) if lacks else (samples + 1, since)
             if not lacks and (checked or (samples >= _SAMPLES and now - since >= action.ready_after)):
@@ -112,7 +112,7 @@ class Waiting:
             if now - began >= allowed and (lacks or action.timeout):
                 why = lacks or f"it has not run for {action.ready_after:g} s"
                 late = _EndedError(f"{name} is not ready after {allowed:g} s: {why}")
-                raise self._with_output(name, answer, late)
+                raise self._with_output(answer, late)
             self._pause(name, _POLL_SECONDS if checked or lacks else pause)
 
     def drain(self, seconds: float) -> None:
@@ -143,11 +143,13 @@ class Waiting:
         if seconds and self._clock.pause(seconds, self._cancelled):
             raise StoppedError(f"stopped while waiting for {name}")
 
-    def _with_output(self, name: str, answer: Json, error: _EndedError) -> EngineRefusedError:
+    def _with_output(self, answer: Json, error: _EndedError) -> EngineRefusedError:
         """The error with what the container said, but for what must not be shown."""
         state = answer.get("State") or {}
         said = self._shown(health_log(state) + _last_lines(self._engine, answer["Id"], state), answer)
-        return EngineRefusedError(f"{error}{said}", hint="" if said else f"see `docker logs {name}`")
+        # What did not prove itself is taken away, mostly: there will be no log to look into.
+        hint = "" if said else "it wrote nothing that can be read; have it, or its health check, write why it does not work"
+        return EngineRefusedError(f"{error}{said}", hint=hint)
 
     def _shown(self, text: str, answer: Json) -> str:
         pairs = (str(pair).partition("=") for pair in (answer.get("Config") or {}).get("Env") or ())
