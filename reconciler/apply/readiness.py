@@ -148,7 +148,11 @@ class Waiting:
         state = answer.get("State") or {}
         said = self._shown(health_log(state) + _last_lines(self._engine, answer["Id"], state), answer)
         # What did not prove itself is taken away, mostly: there will be no log to look into.
-        hint = "" if said else "it wrote nothing that can be read; have it, or its health check, write why it does not work"
+        hint = (
+            ""
+            if said
+            else "it wrote nothing that can be read; have it, or its health check, write why it does not work"
+        )
         return EngineRefusedError(f"{error}{said}", hint=hint)
 
     def _shown(self, text: str, answer: Json) -> str:

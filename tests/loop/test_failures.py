@@ -145,7 +145,9 @@ def test_a_replacement_that_was_interrupted_has_not_failed(stopped_by: str, simu
     edited = web + 'environment = { A = "1" }\n'
     simulation.edit(edited + DB)
     simulation.advance(1)
-    stopped = next(item for told in simulation.ends() if told.report for item in told.report.outcomes if item.is_stopped)
+    stopped = next(
+        item for told in simulation.ends() if told.report for item in told.report.outcomes if item.is_stopped
+    )
     assert waited
     assert not stopped.has_failed
     if stopped_by == "the end of the service":
