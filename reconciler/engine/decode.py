@@ -92,6 +92,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         restart_count=int(answer.get("RestartCount") or 0),
         contents=recorded,
         holders=_holders(answer),
+        mac_address=((answer.get("Config") or {}).get("MacAddress") or "").lower(),
     )
 
 
