@@ -121,3 +121,13 @@ def test_a_job_runs_once_and_a_mode_has_no_mac_address(tmp_path: Path) -> None:
     ]
     assert "scale" not in made.text
     assert "mac_address =" not in made.text
+
+
+def test_a_context_behind_an_address_is_named(tmp_path: Path) -> None:
+    """Nothing else says so before the first plan."""
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    build: https://example.test/web.git#main\n")
+    made = imported(tmp_path)
+    assert not made.broken
+    assert "compose.yaml:3: services.web.build.context: https://example.test/web.git#main has to be cloned" in str(
+        made.notes[0]
+    )
