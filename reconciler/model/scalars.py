@@ -10,6 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+#: the one security option that the engine has no word for, only two lists that are empty
+PATHS_UNCONFINED = "systempaths=unconfined"
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE)
 _SIZE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")

@@ -131,3 +131,15 @@ def test_a_context_behind_an_address_is_named(tmp_path: Path) -> None:
     assert "compose.yaml:3: services.web.build.context: https://example.test/web.git#main has to be cloned" in str(
         made.notes[0]
     )
+
+
+def test_the_profile_of_a_security_option_is_a_path(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    (there / "profile.json").write_text("{}")
+    options = "['seccomp:./profile.json', 'seccomp:unconfined', 'no-new-privileges:true']"
+    (there / "compose.yaml").write_text(f"services: {{web: {{image: x, security_opt: {options}}}}}\n")
+    made = import_files([str(there / "compose.yaml")], "", (), {}, here)
+    assert made.problems == []
+    assert '"seccomp:../there/profile.json", "seccomp:unconfined", "no-new-privileges:true"' in made.text
