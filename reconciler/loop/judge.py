@@ -152,7 +152,9 @@ def is_revision(change: Change, desired: DesiredState, memory: Memory) -> bool:
     if change.address not in desired.resources:
         return change.reason is Reason.ORPHAN
     applied = memory.applied.get(change.address)
-    return applied is not None and applied.declared != declaration_of(desired.resources[change.address])
+    if applied is None:  # as far as is remembered it never was there
+        return change.reason is Reason.ABSENT
+    return applied.declared != declaration_of(desired.resources[change.address])
 
 
 def _was_applied(change: Change, desired: DesiredState, memory: Memory) -> bool:

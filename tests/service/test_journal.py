@@ -225,6 +225,24 @@ def test_a_directory_that_is_gone_is_said_once_and_gets_over(tmp_path: Path) -> 
     assert scene.ids() == [1]
 
 
+@pytest.mark.parametrize("endings", [("",), ("", "-wal", "-shm")])
+def test_a_file_that_is_removed_or_replaced_while_it_is_written_begins_anew(
+    scene: Scene, endings: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        scene.write(ended())
+    for ending in endings:
+        scene.file.with_name(FILE + ending).unlink()
+    scene.write(ended())
+    assert scene.ids() == [1], "and not into a file that nobody sees"
+    scene.file.rename(scene.file.with_name("kept.db"))
+    scene.file.write_bytes(b"")
+    scene.write(ended())
+    assert scene.ids() == [1]
+    assert len(scene.complaints) == 2
+    assert all("taken away" in complaint for complaint in scene.complaints)
+
+
 def test_a_file_of_a_newer_version_is_left_alone(scene: Scene) -> None:
     scene.write(ended())
     scene.writer.close()
@@ -250,7 +268,7 @@ def test_an_older_form_is_brought_to_the_present_one(scene: Scene, monkeypatch: 
 def test_what_cannot_be_read_is_an_error_and_what_is_not_there_is_empty(scene: Scene) -> None:
     assert scene.journal.entries() == []
     scene.file.write_bytes(b"no database at all" * 1000)
-    with pytest.raises(JournalError, match="cannot be read"):
+    with pytest.raises(JournalError, match="cannot be read: file is not a database\n    hint: a `run` moves"):
         scene.journal.entries()
 
 
