@@ -136,9 +136,11 @@ class Outbox:
             with file_of(name, self._environment).open("rb") as file:
                 text = file.read(_LARGEST_SECRET).decode("utf-8", "replace").strip()
         except (OSError, RefusedError) as error:
-            raise UndeliveredError(f"{name} cannot be read: {error}", may_pass=False) from error
+            why = error.strerror if isinstance(error, OSError) else error
+            text = f"{name} cannot be read: {why}; it must be a file that the user of this process may read"
+            raise UndeliveredError(text, may_pass=False) from error
         if not text:
-            raise UndeliveredError(f"{name} is empty", may_pass=False)
+            raise UndeliveredError(f"{name} is empty; put the secret there, on one line", may_pass=False)
         self._secrets.add([text])
         return text
 
