@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,21 +77,20 @@ def run(options: argparse.Namespace) -> int:
 
     names = [project.name for project in configuration.projects]
     log.info("starting", projects=names, state=str(state.path or "nowhere: nothing outlives this process"))
-    service = Service(
-        instance,
-        Notifier(os.environ, os.getpid()),
-        log,
-        reload,
-        lambda: kept[0].number("stop_timeout"),
-        once=options.once,
-    )
-    try:
-        if options.once:
-            return service.run()
-        with serving(configuration, instance, service, hooks, tellers):
-            return service.run()
-    finally:
-        tellers.close()
+    with ExitStack() as closing:
+        closing.callback(tellers.close)
+        service = Service(
+            instance,
+            Notifier(os.environ, os.getpid()),
+            log,
+            reload,
+            lambda: kept[0].number("stop_timeout"),
+            closing.close,
+            once=options.once,
+        )
+        if not options.once:
+            closing.enter_context(serving(configuration, instance, service, hooks, tellers))
+        return service.run()
 
 
 @contextmanager

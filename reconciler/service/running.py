@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from reconciler.engine.children import end_all
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.loop.instance import Instance, Settings
 from reconciler.loop.telling import Condition, ProjectStatus, Snapshot
@@ -22,6 +23,8 @@ _LONGEST_SILENCE = 3900.0
 #: seconds for which the main thread, which only looks after others, may be silent
 _LONGEST_PAUSE = 30.0
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+#: seconds, beyond those of the passes, that the end of the process may take
+_FAREWELL = 15.0
 
 
 class Service:
@@ -34,15 +37,19 @@ class Service:
         log: Any,
         reload: Callable[[], Settings],
         stop_timeout: Callable[[], float],
+        farewell: Callable[[], object] = lambda: None,
         *,
         once: bool = False,
     ) -> None:
+        """`farewell` tells what was not told yet, within seconds; it is called when this process has to end itself."""
+        self._farewell = farewell
         self._instance, self._notifier, self._log = instance, notifier, log
         self._reload, self._stop_timeout, self._once = reload, stop_timeout, once
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._is_ready = False
         self._fed = 0.0
         self._stopping = False
+        self._hurried_by = 0
 
     @property
     def is_ready(self) -> bool:
@@ -120,14 +127,16 @@ class Service:
         timeout = self._stop_timeout()
         self._stopping = True
         self._notifier.stopping()
-        self._notifier.needs_longer(timeout + 5)
+        self._notifier.needs_longer(timeout + _FAREWELL)
         if number is not None:
             self._log.info("stopping", because=signal.Signals(number).name)
-        ended = self._instance.stop(timeout)
+        ended = self._instance.stop(timeout, lambda: bool(self._hurried_by))
         if not ended:
             self._log.warning("stopped in the middle", text="the next pass finishes or undoes what was begun")
+            self._farewell()
+            end_all()
             # Threads that wait for the engine would keep the interpreter from ending.
-            os._exit(0)
+            os._exit(128 + self._hurried_by if self._hurried_by else 0)
         self._log.info("stopped")
         return 0
 
@@ -135,9 +144,13 @@ class Service:
     def _receiving(self) -> Iterator[None]:
         def on_signal(number: int, frame: object) -> None:
             del frame
-            if self._stopping and number in _ENDING:
+            if not (self._stopping and number in _ENDING):
+                self._signals.put(number)
+            elif not self._hurried_by:
+                self._hurried_by = number
+            else:  # not even what is still to be told is waited for
+                end_all()
                 os._exit(128 + number)
-            self._signals.put(number)
 
         numbers = (*_ENDING, signal.SIGHUP)
         before = {number: signal.signal(number, on_signal) for number in numbers}

@@ -222,6 +222,11 @@ def test_a_second_signal_ends_it_at_once(project: Project) -> None:
         began = time.monotonic()
         assert service.end() == 128 + signal.SIGTERM
         assert time.monotonic() - began < 5
+    # What it was doing is told all the same.
+    entries = project.run("history", "--json", "--state-dir", str(project.root / "state"), path=None).json()["entries"]
+    assert entries[0]["result"] == "failed"
+    assert entries[0]["error"].startswith("cut off at container.web: stop container")
+    assert entries[1]["result"] == "done"
 
 
 def test_once(project: Project, serves: Callable[[str], str]) -> None:

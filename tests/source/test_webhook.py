@@ -128,7 +128,12 @@ def test_the_signing_token_of_gitlab() -> None:
 
 def test_the_id_of_a_webhook_of_gitlab_is_not_that_of_a_delivery() -> None:
     def delivery(after: str, *more: tuple[str, str]) -> str:
-        headers = [("X-Gitlab-Event", "Push Hook"), ("X-Gitlab-Webhook-UUID", "always"), ("X-Gitlab-Token", SECRET), *more]
+        headers = [
+            ("X-Gitlab-Event", "Push Hook"),
+            ("X-Gitlab-Webhook-UUID", "always"),
+            ("X-Gitlab-Token", SECRET),
+            *more,
+        ]
         found = verify_webhook(
             WebhookSettings("gitlab"), headers, json.dumps(PUSH | {"after": after}).encode(), SECRET, NOW
         )
