@@ -166,8 +166,10 @@ def _has_ended(project: ProjectStatus, started: float) -> bool:
     source = project.source
     fetched = source.checked is None or source.checked >= started
     taken = bool(source.reason) or source.attempted == source.accepted
-    passed = not project.is_running and project.condition not in (Condition.STARTING, Condition.CHANGING)
-    return passed and fetched and taken
+    # Without a former revision there is nothing to begin with, and who asks once does not wait for a server.
+    in_vain = source.checked is not None and bool(source.reason)
+    waits = project.condition is Condition.CHANGING or (project.condition is Condition.STARTING and not in_vain)
+    return not project.is_running and not waits and fetched and taken
 
 
 def _is_ready(snapshot: Snapshot) -> bool:
