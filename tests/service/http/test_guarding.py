@@ -241,6 +241,12 @@ def test_nonsense_is_refused_and_leaves_no_traceback(site: Site) -> None:
         connection.close()
     until(lambda: len(site.complaints) == 2)
     assert site.complaints == ["http: Invalid HTTP request received."] * 2
+    for _ in range(10):
+        connection = site.raw()
+        connection.sendall(b"\x16\x03\x01\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 400"
+        connection.close()
+    assert len(site.complaints) <= 5, "a log cannot be filled from outside"
     site.complaints.clear()
 
 
