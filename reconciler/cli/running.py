@@ -19,7 +19,7 @@ from reconciler.errors import UsageError
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
 from reconciler.loop.keeping import StateDirectory, default_directory
 from reconciler.loop.sources import Git, Plain, Source
-from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file
+from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file, newcomers
 from reconciler.service.hooks import Hooks
 from reconciler.service.http.listening import place_for, read_token
 from reconciler.service.logs import choose_format, make_logger
@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
             reload,
             lambda: kept[0].number("stop_timeout"),
             closing.close,
+            lambda: newcomers(kept[0], os.environ),
             once=options.once,
         )
         if not options.once:
@@ -152,7 +153,7 @@ def configuration_of(options: argparse.Namespace) -> Configuration:
     path: str | None = options.path
     if file is None and path is None:
         file = default_file()
-        path = None if file is not None else DEFAULT_PATH
+        path = DEFAULT_PATH if file is None and "RECONCILER_ROOT" not in os.environ else None
     return configure(file, path, os.environ)
 
 

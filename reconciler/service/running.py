@@ -38,11 +38,18 @@ class Service:
         reload: Callable[[], Settings],
         stop_timeout: Callable[[], float],
         farewell: Callable[[], object] = lambda: None,
+        newcomers: Callable[[], frozenset[str]] = frozenset,
         *,
         once: bool = False,
     ) -> None:
-        """`farewell` tells what was not told yet, within seconds; it is called when this process has to end itself."""
-        self._farewell = farewell
+        """Nothing is begun yet.
+
+        Args:
+            farewell: tells what was not told yet, within seconds; called when this process has to end itself.
+            newcomers: what would be projects if the configuration was loaded now.
+        """
+        self._farewell, self._newcomers = farewell, newcomers
+        self._known_newcomers: frozenset[str] = frozenset()
         self._instance, self._notifier, self._log = instance, notifier, log
         self._reload, self._stop_timeout, self._once = reload, stop_timeout, once
         self._signals: SimpleQueue[int] = SimpleQueue()
@@ -109,7 +116,16 @@ class Service:
                 self._notifier.ready()
             else:  # an engine that is not there yet is waited for, and no reason to be started again
                 self._notifier.needs_longer(60.0)
+        else:
+            self._look_for_newcomers()
         return snapshot
+
+    def _look_for_newcomers(self) -> None:
+        found, known = self._newcomers(), self._known_newcomers
+        self._known_newcomers = found
+        if found - known:  # those with which it was refused are not tried again and again
+            self._log.info("new projects", paths=sorted(found - known))
+            self._load_anew()
 
     def _load_anew(self) -> None:
         self._notifier.reloading()

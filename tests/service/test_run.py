@@ -193,6 +193,26 @@ def test_a_configuration_that_is_loaded_anew(project: Project, serves: Callable[
         assert service.end() == 0
 
 
+def test_a_directory_that_comes_under_the_root_is_a_project(project: Project, serves: Callable[[str], str]) -> None:
+    project.write("web.toml", WEB)
+    every = project.root / "every"
+    every.mkdir()
+    (project.root / "specs").rename(every / "one")
+    with running(project, RECONCILER_ROOT="every") as service:
+        service.until_ready()
+        assert serves("web")
+        fresh = every / "two"
+        fresh.mkdir()
+        (fresh / "spec.toml").write_text("nonsense")
+        service.until(lambda: any(line["event"] == "invalid" and line["project"] == "two" for line in service.lines()))
+        (every / "TWO").mkdir()
+        (every / "TWO" / "spec.toml").write_text("")
+        service.until(lambda: "configuration refused" in service.events())
+        time.sleep(2.5)  # it is looked for again, and not told again
+        assert service.events().count("configuration refused") == 1
+        assert service.end() == 0
+
+
 def test_stopped_in_the_middle_it_ends_in_time_and_is_finished_later(
     project: Project, serves: Callable[[str], str]
 ) -> None:
