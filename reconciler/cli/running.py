@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
     from reconciler.engine.interface import Engine
 
+#: settings, and tables of them, that are read once
+AT_START = ("host", "state_directory", "parallel", "log.", "journal.enabled", "watch.", "http.")
+
 
 def run(options: argparse.Namespace) -> int:
     """Keep projects as declared until a signal ends it."""
@@ -70,6 +73,12 @@ def run(options: argparse.Namespace) -> int:
     def reload() -> Settings:
         read = configuration_of(options)
         settings = settings_of(read, state.path)
+        if later := [
+            name
+            for name in read.values
+            if name.startswith(AT_START) and read.values[name] != configuration.values[name]
+        ]:
+            log.warning("not yet in force", settings=later, text=f"{', '.join(later)}: with the next start")
         kept[0] = read
         hooks.reload(read)
         tellers.reload(read)

@@ -183,9 +183,11 @@ def test_a_configuration_that_is_loaded_anew(project: Project, serves: Callable[
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: "configuration refused" in service.events())
         assert any(said.startswith("RELOADING=1\nMONOTONIC_USEC=") for said in service.systemd.heard)
-        config.write_text("heal = false\n" + good)
+        config.write_text("heal = false\nparallel = 3\n" + good)
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: "configuration loaded" in service.events())
+        (later,) = [line for line in service.lines() if line["event"] == "not yet in force"]
+        assert later["settings"] == ["parallel"]
         subprocess.run(["docker", "-H", project.host, "rm", "-f", serves("web")], check=True, capture_output=True)
         service.until(lambda: "held back" in service.events())
         assert not serves("web")
