@@ -140,7 +140,7 @@ class Passes:
                 after = wanted
                 if self.judgement is not None and self.judgement.acts:
                     told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
-        else:
+        elif (rules.policy.apply or rules.policy.heal) and not around.suspended(self.name).whole:
             sweep(around.engine(), left_behind(made.observed.leases, desired.project))
         self._learn(wanted, told, after, made, rules)
         # With `apply` off it is the former revision that was healed, and the newer one that is shown.
