@@ -187,9 +187,11 @@ class Instance:
         return self._fetchers.hasten(project)
 
     def suspend(self, project: str = "", address: Address | None = None) -> None:
-        """Touch nothing of it any more: the whole instance, a project, or a resource."""
-        self._named(project)
+        """Touch nothing of it any more: the whole instance, a project, or a resource. What is under way ends."""
+        found = self._named(project)
         self._outside.state.suspend(project, address)
+        for suspended in found:
+            suspended.interrupt()
         self.reconcile(project, "suspended")
 
     def resume(self, project: str = "", address: Address | None = None) -> None:

@@ -274,6 +274,27 @@ def test_suspending_and_resuming(world: World) -> None:
         instance.suspend("shopp")
 
 
+def test_suspending_in_the_middle_of_a_pass_begins_nothing_more(world: World) -> None:
+    world.write("shop", WEB + DB + 'depends_on = ["web"]\n')
+    released, entered = threading.Event(), threading.Event()
+    original = world.engine.create_container
+
+    def create(name: str, body: dict[str, object], platform: str) -> object:
+        entered.set()
+        released.wait(20)
+        return original(name, body, platform)
+
+    world.engine.create_container = create
+    instance = world.start("shop")
+    assert entered.wait(10)
+    instance.suspend("shop")
+    released.set()
+    until(lambda: world.status().condition is Condition.SUSPENDED)
+    assert world.has("shop-web-1")(), "what was under way has ended, and no other was begun"
+    instance.resume("shop")
+    until(world.has("shop-web-1", "shop-db-1"))
+
+
 def test_an_observer_that_fails_harms_nobody(world: World) -> None:
     world.write("shop", WEB)
     instance = world.start("shop")
