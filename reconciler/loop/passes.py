@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reconciler.apply.executor import Happening
 from reconciler.apply.writer import left_behind, sole_writer, sweep
 from reconciler.errors import EngineUnavailableError, LockedError, ReconcilerError, SpecError
-from reconciler.loop.judge import Held, Judgement, Policy, Rules, judge, learn, pairs
+from reconciler.loop.judge import Held, Judgement, Policy, Rules, is_fresh, judge, learn, pairs
 from reconciler.loop.known import known_of
 from reconciler.loop.memory import Memory, revision_of
 from reconciler.loop.schedule import Ended, back_off
@@ -222,7 +222,8 @@ class Passes:
         shown = (made.plan.changes, told.held)
         if shown != told.shown:
             told.shown = shown
-            self._around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, told.held))
+            fresh = frozenset(item.address for item in made.plan.changes if is_fresh(item, self.memory))
+            self._around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, told.held, fresh))
 
     # --- acting ------------------------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ class Recorder:
             for known in (self._begun, self._planned, self._done):
                 known.pop(told.project, None)
             self._ended[told.project] = told._replace(plan=None, report=None)
-            if told.report is not None or told.error:
+            if told.error or (told.report is not None and (told.report.did_something or told.report.unseen)):
                 self._put((told, told.error))
         elif isinstance(told, StateChanged) and told.after is Condition.INVALID:
             # With a former spec still in force the pass itself went well.

@@ -117,6 +117,15 @@ def test_a_spec_that_becomes_invalid_is_written_though_the_former_one_is_in_forc
     assert [item["error"] for item in scene.journal.entries()] == ["a.toml:4: no", "a.toml:3: no"]
 
 
+def test_a_pass_in_which_everything_waits_for_something_else_is_not_written(scene: Scene) -> None:
+    recorder = Recorder(scene.writer, Secrets(), scene.complaints.append)
+    recorder.start()
+    recorder(ended("its image is not there", Status.BLOCKED))
+    recorder(ended())
+    recorder.close()
+    assert [entry["result"] for entry in scene.journal.entries()] == ["done"]
+
+
 def test_a_page_after_the_other_and_one_project_alone(scene: Scene) -> None:
     for number in range(7):
         scene.write(ended(at=1000.0 + number, project="shop" if number % 2 else "lab"))
