@@ -25,7 +25,7 @@ from reconciler.service.http.listening import place_for, read_token
 from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.notify import Notifier
 from reconciler.service.redaction import Secrets
-from reconciler.service.running import Service
+from reconciler.service.running import Around, Service
 from reconciler.source.settings import CREDENTIAL
 
 if TYPE_CHECKING:
@@ -88,16 +88,13 @@ def run(options: argparse.Namespace) -> int:
     log.info("starting", projects=names, state=str(state.path or "nowhere: nothing outlives this process"))
     with ExitStack() as closing:
         closing.callback(tellers.close)
-        service = Service(
-            instance,
-            Notifier(os.environ, os.getpid()),
-            log,
+        around = Around(
             reload,
             lambda: kept[0].number("stop_timeout"),
             closing.close,
             lambda: newcomers(kept[0], os.environ),
-            once=options.once,
         )
+        service = Service(instance, Notifier(os.environ, os.getpid()), log, around, once=options.once)
         if not options.once:
             closing.enter_context(serving(configuration, instance, service, hooks, tellers))
         return service.run()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.engine.children import end_all
 from reconciler.errors import ReconcilerError, SpecError
@@ -27,31 +27,29 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 _FAREWELL = 15.0
 
 
+class Around(NamedTuple):
+    """What a service asks of whoever put it together.
+
+    Attributes:
+        reload: reads the configuration anew.
+        stop_timeout: seconds that passes may take to end.
+        farewell: tells what was not told yet, within seconds; called when this process has to end itself.
+        newcomers: what would be projects if the configuration was loaded now.
+    """
+
+    reload: Callable[[], Settings]
+    stop_timeout: Callable[[], float]
+    farewell: Callable[[], object]
+    newcomers: Callable[[], frozenset[str]]
+
+
 class Service:
     """Runs an instance until a signal ends it."""
 
-    def __init__(
-        self,
-        instance: Instance,
-        notifier: Notifier,
-        log: Any,
-        reload: Callable[[], Settings],
-        stop_timeout: Callable[[], float],
-        farewell: Callable[[], object] = lambda: None,
-        newcomers: Callable[[], frozenset[str]] = frozenset,
-        *,
-        once: bool = False,
-    ) -> None:
-        """Nothing is begun yet.
-
-        Args:
-            farewell: tells what was not told yet, within seconds; called when this process has to end itself.
-            newcomers: what would be projects if the configuration was loaded now.
-        """
-        self._farewell, self._newcomers = farewell, newcomers
-        self._known_newcomers: frozenset[str] = frozenset()
+    def __init__(self, instance: Instance, notifier: Notifier, log: Any, around: Around, *, once: bool = False) -> None:
         self._instance, self._notifier, self._log = instance, notifier, log
-        self._reload, self._stop_timeout, self._once = reload, stop_timeout, once
+        self._around, self._once = around, once
+        self._known_newcomers: frozenset[str] = frozenset()
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._is_ready = False
         self._fed = 0.0
@@ -121,7 +119,7 @@ class Service:
         return snapshot
 
     def _look_for_newcomers(self) -> None:
-        found, known = self._newcomers(), self._known_newcomers
+        found, known = self._around.newcomers(), self._known_newcomers
         self._known_newcomers = found
         if found - known:  # those with which it was refused are not tried again and again
             self._log.info("new projects", paths=sorted(found - known))
@@ -130,7 +128,7 @@ class Service:
     def _load_anew(self) -> None:
         self._notifier.reloading()
         try:
-            self._instance.reload(self._reload())
+            self._instance.reload(self._around.reload())
         except SpecError as error:
             self._log.error("configuration refused", text=str(error), kept="the former one")
         except ReconcilerError as error:
@@ -140,7 +138,7 @@ class Service:
         self._notifier.ready()
 
     def _stop(self, number: int | None) -> int:
-        timeout = self._stop_timeout()
+        timeout = self._around.stop_timeout()
         self._stopping = True
         self._notifier.stopping()
         self._notifier.needs_longer(timeout + _FAREWELL)
@@ -149,7 +147,7 @@ class Service:
         ended = self._instance.stop(timeout, lambda: bool(self._hurried_by))
         if not ended:
             self._log.warning("stopped in the middle", text="the next pass finishes or undoes what was begun")
-            self._farewell()
+            self._around.farewell()
             end_all()
             # Threads that wait for the engine would keep the interpreter from ending.
             os._exit(128 + self._hurried_by if self._hurried_by else 0)
