@@ -21,12 +21,11 @@ from reconciler.loop.keeping import StateDirectory, default_directory
 from reconciler.loop.sources import Git, Plain, Source
 from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file, newcomers
 from reconciler.service.hooks import Hooks
-from reconciler.service.http.listening import place_for, read_token
+from reconciler.service.http.listening import beside, place_for, read_token
 from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.notify import Notifier
 from reconciler.service.redaction import Secrets
 from reconciler.service.running import Around, Service
-from reconciler.source.settings import CREDENTIAL
 
 if TYPE_CHECKING:
     import argparse
@@ -119,7 +118,7 @@ def serving(
     from reconciler.service.http.interface import Served
     from reconciler.service.http.server import Server
 
-    file = _beside(configuration, configuration.text("http.token_file"))
+    file = beside(configuration.file, configuration.text("http.token_file"))
     token = partial(read_token, file, os.environ)
     if file:
         token()  # what is wrong with it is said at once
@@ -144,13 +143,6 @@ def serving(
         yield
     finally:
         server.stop()
-
-
-def _beside(configuration: Configuration, file: str) -> str:
-    """A file as named in the configuration: relative to it."""
-    if not file or file.startswith(CREDENTIAL):
-        return file
-    return str(Path(configuration.file).absolute().parent / file)
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:

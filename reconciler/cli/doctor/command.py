@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.doctor import engine, here
+from reconciler.cli.doctor import engine, files, here
 from reconciler.cli.doctor.findings import Finding, Level, fail, ok, warn
 from reconciler.cli.documents import print_json
 from reconciler.cli.parser import DEFAULT_PATH
@@ -59,6 +59,7 @@ def _examine(options: argparse.Namespace) -> Iterator[Finding]:
     yield here.git(is_needed=any(item.source.git is not None for item in projects))
     if configuration is not None:
         yield from here.specs(configuration, os.environ)
+        yield from files.examine(configuration, os.environ)
     yield here.state_directory(_state_directory(options, configuration))
     yield here.cache_directory(kept_hashes())
     yield here.inotify()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reconciler.errors import UsageError
 from reconciler.source.interface import RefusedError
-from reconciler.source.settings import file_of
+from reconciler.source.settings import CREDENTIAL, file_of
 
 OFF = "off"
 _SOCKET = "reconciler.sock"
@@ -129,6 +129,13 @@ def _take_away_what_is_left(path: str) -> None:
             Path(path).unlink(missing_ok=True)
             return
     raise FileExistsError(0, "somebody listens there")
+
+
+def beside(configuration: str, file: str) -> str:
+    """A file as named in a configuration: relative to it."""
+    if not file or file.startswith(CREDENTIAL):
+        return file
+    return str(Path(configuration).absolute().parent / file)
 
 
 def read_token(name: str, environment: Mapping[str, str]) -> str:
