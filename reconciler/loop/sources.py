@@ -161,6 +161,13 @@ class Git:
     def own(self) -> Path | None:
         return self._source.root
 
+    @property
+    def offered(self) -> str:
+        """The commit that the next pass takes, if its spec is valid: what was fetched in a former life too."""
+        moment = self._source.record.accepted
+        revision = moment.revision if moment is not None else self._status.accepted
+        return revision.commit if revision is not None else ""
+
     def fetch(self) -> Fetched:
         """Look for something newer; takes as long as the network does."""
         fetched = self._source.fetch()
