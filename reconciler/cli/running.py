@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +19,21 @@ from reconciler.errors import UsageError
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
 from reconciler.loop.keeping import StateDirectory, default_directory
 from reconciler.loop.sources import Git, Plain, Source
-from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file
+from reconciler.service.configuration import Configuration, ProjectEntry, configure, default_file, newcomers
 from reconciler.service.hooks import Hooks
-from reconciler.service.http.listening import place_for, read_token
+from reconciler.service.http.listening import beside, place_for, read_token
 from reconciler.service.logs import choose_format, make_logger
 from reconciler.service.notify import Notifier
 from reconciler.service.redaction import Secrets
-from reconciler.service.running import Service
-from reconciler.source.settings import CREDENTIAL
+from reconciler.service.running import Around, Service
 
 if TYPE_CHECKING:
     import argparse
 
     from reconciler.engine.interface import Engine
+
+#: settings, and tables of them, that are read once
+AT_START = ("host", "state_directory", "parallel", "log.", "journal.enabled", "watch.", "http.")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,6 +72,12 @@ def run(options: argparse.Namespace) -> int:
     def reload() -> Settings:
         read = configuration_of(options)
         settings = settings_of(read, state.path)
+        if later := [
+            name
+            for name in read.values
+            if name.startswith(AT_START) and read.values[name] != configuration.values[name]
+        ]:
+            log.warning("not yet in force", settings=later, text=f"{', '.join(later)}: with the next start")
         kept[0] = read
         hooks.reload(read)
         tellers.reload(read)
@@ -77,21 +85,18 @@ def run(options: argparse.Namespace) -> int:
 
     names = [project.name for project in configuration.projects]
     log.info("starting", projects=names, state=str(state.path or "nowhere: nothing outlives this process"))
-    service = Service(
-        instance,
-        Notifier(os.environ, os.getpid()),
-        log,
-        reload,
-        lambda: kept[0].number("stop_timeout"),
-        once=options.once,
-    )
-    try:
-        if options.once:
-            return service.run()
-        with serving(configuration, instance, service, hooks, tellers):
-            return service.run()
-    finally:
-        tellers.close()
+    with ExitStack() as closing:
+        closing.callback(tellers.close)
+        around = Around(
+            reload,
+            lambda: kept[0].number("stop_timeout"),
+            closing.close,
+            lambda: newcomers(kept[0], os.environ),
+        )
+        service = Service(instance, Notifier(os.environ, os.getpid()), log, around, once=options.once)
+        if not options.once:
+            closing.enter_context(serving(configuration, instance, service, hooks, tellers))
+        return service.run()
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def serving(
     from reconciler.service.http.interface import Served
     from reconciler.service.http.server import Server
 
-    file = _beside(configuration, configuration.text("http.token_file"))
+    file = beside(configuration.file, configuration.text("http.token_file"))
     token = partial(read_token, file, os.environ)
     if file:
         token()  # what is wrong with it is said at once
@@ -140,20 +145,13 @@ def serving(
         server.stop()
 
 
-def _beside(configuration: Configuration, file: str) -> str:
-    """A file as named in the configuration: relative to it."""
-    if not file or file.startswith(CREDENTIAL):
-        return file
-    return str(Path(configuration.file).absolute().parent / file)
-
-
 def configuration_of(options: argparse.Namespace) -> Configuration:
     """What the command line, the file and the environment say together."""
     file: str | None = options.config
     path: str | None = options.path
     if file is None and path is None:
         file = default_file()
-        path = None if file is not None else DEFAULT_PATH
+        path = DEFAULT_PATH if file is None and "RECONCILER_ROOT" not in os.environ else None
     return configure(file, path, os.environ)
 
 

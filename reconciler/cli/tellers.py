@@ -45,10 +45,10 @@ class Tellers:
         self._outbox.reload(configuration.targets, _repositories(configuration))
 
     def close(self) -> None:
-        """What waits is told, for some seconds at most."""
-        self._outbox.close()
+        """What waits is told, for some seconds at most; the journal first, which waits for nobody."""
         if self._recorder is not None:
             self._recorder.close()
+        self._outbox.close()
 
     def _bounds(self) -> Bounds:
         values = self._configuration

@@ -36,8 +36,7 @@ class Fetching:
     def __init__(self, name: str, source: Git, done: Done, random: Random) -> None:
         self.source = source
         self._name, self._done, self._random = name, done, random
-        accepted = source.status().accepted
-        self._offered = accepted.commit if accepted is not None else ""
+        self._offered = source.offered  # the first pass takes it anyway, and is not to be interrupted for it
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"source {name}")

@@ -43,6 +43,8 @@ from reconciler.planning.planner import Locate
 from reconciler.source.interface import Reason
 
 CLOCK = Clock(time.monotonic, time.time)
+#: seconds between looks whether a pass has ended
+_SOON = 0.05
 
 
 class ProjectSettings(NamedTuple):
@@ -147,8 +149,8 @@ class Instance:
         """Seconds since the project that is silent for longest gave a sign of life."""
         return max((project.silent_for() for project in self._all()), default=0.0)
 
-    def stop(self, timeout: float) -> bool:
-        """Begin nothing more; whether all that was under way ended in time."""
+    def stop(self, timeout: float, is_hurried: Callable[[], bool] = lambda: False) -> bool:
+        """Begin nothing more; whether all that was under way ended in time, and before there was a hurry."""
         self._follower.stop()
         self._watcher.stop()
         self._fetchers.stop()
@@ -156,7 +158,9 @@ class Instance:
         for project in projects:
             project.stop()
         until = time.monotonic() + timeout
-        ended = [project.join(until - time.monotonic()) for project in projects]
+        while not all(ended := [project.join(_SOON) for project in projects]):
+            if is_hurried() or time.monotonic() > until:
+                break
         self._follower.join(1.0)
         self._fetchers.join(1.0)
         if all(ended):
@@ -183,9 +187,11 @@ class Instance:
         return self._fetchers.hasten(project)
 
     def suspend(self, project: str = "", address: Address | None = None) -> None:
-        """Touch nothing of it any more: the whole instance, a project, or a resource."""
-        self._named(project)
+        """Touch nothing of it any more: the whole instance, a project, or a resource. What is under way ends."""
+        found = self._named(project)
         self._outside.state.suspend(project, address)
+        for suspended in found:
+            suspended.interrupt()
         self.reconcile(project, "suspended")
 
     def resume(self, project: str = "", address: Address | None = None) -> None:

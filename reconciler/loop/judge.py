@@ -152,7 +152,14 @@ def is_revision(change: Change, desired: DesiredState, memory: Memory) -> bool:
     if change.address not in desired.resources:
         return change.reason is Reason.ORPHAN
     applied = memory.applied.get(change.address)
-    return applied is not None and applied.declared != declaration_of(desired.resources[change.address])
+    if applied is None:
+        return is_fresh(change, memory)
+    return applied.declared != declaration_of(desired.resources[change.address])
+
+
+def is_fresh(change: Change, memory: Memory) -> bool:
+    """Whether a resource is missing because, as far as is remembered, it never was there."""
+    return change.reason is Reason.ABSENT and change.address not in memory.applied
 
 
 def _was_applied(change: Change, desired: DesiredState, memory: Memory) -> bool:

@@ -88,6 +88,10 @@ class Known(NamedTuple):
         return members is None
 
 
+#: of a project that has nothing to look for: no event is its business; no project is called so
+NOTHING = Known("/", {}, {}, frozenset(), frozenset(), frozenset())
+
+
 def known_of(desired: DesiredState, observed: ObservedState) -> Known:
     """What a look came to."""
     names: set[tuple[str, str]] = set()

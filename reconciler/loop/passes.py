@@ -10,8 +10,8 @@ from typing import NamedTuple
 from reconciler.apply.executor import Happening
 from reconciler.apply.writer import left_behind, sole_writer, sweep
 from reconciler.errors import EngineUnavailableError, LockedError, ReconcilerError, SpecError
-from reconciler.loop.judge import Held, Judgement, Policy, Rules, judge, learn, pairs
-from reconciler.loop.known import known_of
+from reconciler.loop.judge import Held, Judgement, Policy, Rules, is_fresh, judge, learn, pairs
+from reconciler.loop.known import NOTHING, known_of
 from reconciler.loop.memory import Memory, revision_of
 from reconciler.loop.schedule import Ended, back_off
 from reconciler.loop.sources import NothingYetError, NotNowError, Source, oldest_user
@@ -34,6 +34,8 @@ SECOND_READING = 0.5
 SETTLING = 1.0
 #: seconds until a project that somebody else changes is looked at again
 LOCKED = 3.0
+#: seconds until a project is looked at again that another one here keeps: its spec may say otherwise by then
+CLAIMED = 10.0
 
 
 class Result(NamedTuple):
@@ -88,7 +90,7 @@ class Passes:
             result = self._run(pass_id, triggers, cancelled, told)
         except NothingYetError as error:  # whoever fetches posts a trigger when there is something
             waits = Condition.STARTING if error.passes else Condition.INVALID
-            result = Result(Ended(began, None, None), waits, str(error))
+            result = Result(Ended(began, None, NOTHING), waits, str(error))
         except EngineUnavailableError as error:
             result = self._failed(Condition.AWAY, str(error), began)
         except LockedError as error:
@@ -118,10 +120,10 @@ class Passes:
         if desired is None:
             retry = now + SECOND_READING if doubt else None
             waits = Condition.STARTING if doubt else Condition.INVALID
-            return Result(Ended(now, None, None, retry), waits, doubt or str(self.problem))
+            return Result(Ended(now, None, NOTHING, retry), waits, doubt or str(self.problem))
         if other := around.claim(self.name, desired.project):
             text = f"its spec is of project {desired.project}, as is that of {other}: each would undo the other's work"
-            return Result(Ended(now, None, None), Condition.INVALID, text)
+            return Result(Ended(now, None, NOTHING, now + CLAIMED), Condition.INVALID, text)
         rules = around.rules()
         made = self._look(desired)
         looked_at = now
@@ -140,7 +142,7 @@ class Passes:
                 after = wanted
                 if self.judgement is not None and self.judgement.acts:
                     told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
-        else:
+        elif (rules.policy.apply or rules.policy.heal) and not around.suspended(self.name).whole:
             sweep(around.engine(), left_behind(made.observed.leases, desired.project))
         self._learn(wanted, told, after, made, rules)
         # With `apply` off it is the former revision that was healed, and the newer one that is shown.
@@ -222,7 +224,8 @@ class Passes:
         shown = (made.plan.changes, told.held)
         if shown != told.shown:
             told.shown = shown
-            self._around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, told.held))
+            fresh = frozenset(item.address for item in made.plan.changes if is_fresh(item, self.memory))
+            self._around.tell(PlanMade(self.name, pass_id, self.attempted, made.plan, told.held, fresh))
 
     # --- acting ------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,12 @@ class Project:
             if self._state is not before:
                 self._wake.notify()
 
+    def interrupt(self) -> None:
+        """The pass that runs, if one does, begins nothing more; the next one is another matter."""
+        with self._wake:
+            if self._state.running:
+                self._cancelled.set()
+
     def stop(self) -> None:
         """Begin nothing more; what is under way ends."""
         with self._wake:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from reconciler.loop.known import Known
+from reconciler.loop.known import NOTHING, Known
 from reconciler.loop.triggers import NEWS, Cause, Trigger
 
 #: a number from 0 up to 1
@@ -154,7 +154,9 @@ def _woken(state: State, now: float, timing: Timing) -> tuple[State, tuple[Comma
     if not triggers:
         is_retry = state.retry_at is not None and state.retry_at <= now
         triggers = (Trigger(Cause.RETRY if is_retry else Cause.RESYNC, now),)
-    begun = State(running=True, resync_at=now + timing.resync, known=state.known)
+    # What concerns a pass that may find something to look for is not known yet.
+    known = None if state.known is NOTHING else state.known
+    begun = State(running=True, resync_at=now + timing.resync, known=known)
     return begun, (Begin(triggers),)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -160,6 +161,13 @@ class Git:
     def own(self) -> Path | None:
         return self._source.root
 
+    @property
+    def offered(self) -> str:
+        """The commit that the next pass takes, if its spec is valid: what was fetched in a former life too."""
+        moment = self._source.record.accepted
+        revision = moment.revision if moment is not None else self._status.accepted
+        return revision.commit if revision is not None else ""
+
     def fetch(self) -> Fetched:
         """Look for something newer; takes as long as the network does."""
         fetched = self._source.fetch()
@@ -181,7 +189,7 @@ class Git:
         try:
             revision = self._source.take(check)
         except SpecError as error:
-            problem, revision = error, self._source.current()
+            problem, revision = _in_repository(error, self._source.root), self._source.current()
         with self._turn:
             self._problem = problem
             self._status = self._status._replace(accepted=revision)
@@ -210,6 +218,16 @@ class Git:
             short = status.attempted.short if status.attempted is not None else ""
             return status._replace(reason=INVALID, refusal=f"the spec of commit {short} is invalid: {self._problem}")
         return status
+
+
+def _in_repository(error: SpecError, root: Path) -> SpecError:
+    """The same with the names that files have in the repository: where we check it out says nothing to whoever pushed."""
+    place = re.compile(rf"{re.escape(str(root / 'checkouts'))}/[0-9a-f]{{40,64}}(?:/|(?=\W|$))")
+    found = [
+        problem._replace(file=place.sub("", problem.file) or "the repository", message=place.sub("", problem.message))
+        for problem in error.problems
+    ]
+    return SpecError(found)
 
 
 def default_name(settings: GitSettings) -> str:

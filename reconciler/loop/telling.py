@@ -68,13 +68,14 @@ class PassStarted(NamedTuple):
 
 
 class PlanMade(NamedTuple):
-    """`plan` is whole; `held` says what of it is not carried out now. An empty one is told too."""
+    """`plan` is whole; `held` says what of it is not carried out now, `fresh` what never was there. An empty one is told too."""
 
     project: str
     pass_id: str
     revision: str
     plan: Plan
     held: tuple[Held, ...]
+    fresh: frozenset[Address] = frozenset()
 
 
 class ActionHappened(NamedTuple):

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from watchfiles._rust_notify import RustNotify
+from typing import NamedTuple
 
 #: seconds between looks at whether the directories are still the same ones: made again, or behind a link that has moved
 _IDENTITY = 1.0
 _POLL = 1.0
-#: seconds that may go by between the reading of a directory and the beginning of its watch
-_GAP = 2 * _IDENTITY
+#: seconds that may go by between the reading of a directory and the first sign that it is watched
+_GAP = 3 * _IDENTITY
 #: file systems on which a change made elsewhere is never told
 _SILENT_SYSTEMS = (
     "nfs",
@@ -79,8 +76,6 @@ class Watcher:
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _run(self, deep: bool) -> None:
-        from watchfiles._rust_notify import RustNotify
-
         identities: dict[str, object] = {}
         while not self._stop.is_set():
             before, identities = identities, self._identities(deep)
@@ -91,14 +86,7 @@ class Watcher:
                 continue
             polls = self._polls or any(map(_is_silent, there))
             try:
-                notify = RustNotify(
-                    there,
-                    debug=False,
-                    force_polling=polls,
-                    poll_delay_ms=int(_POLL * 1000),
-                    recursive=deep,
-                    ignore_permission_denied=True,
-                )
+                self._listen(there, identities, deep, polls)
             except (OSError, RuntimeError) as error:
                 if not polls and not isinstance(error, FileNotFoundError):
                     self._polls = True
@@ -106,22 +94,38 @@ class Watcher:
                         f"the kernel cannot tell of changed files, so they are looked at every {_POLL:.0f} s: {error}"
                     )
                 self._stop.wait(_IDENTITY)
-                continue
-            with notify:
+
+    def _listen(self, there: Sequence[str], identities: Mapping[str, object], deep: bool, polls: bool) -> None:
+        """Tell of changes until the directories are other ones. Raises OSError or RuntimeError when that cannot be done."""
+        from watchfiles import watch
+
+        found = watch(
+            *there,
+            watch_filter=None,
+            debounce=100,
+            step=20,
+            stop_event=self._stop,
+            rust_timeout=int(_IDENTITY * 1000),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            force_polling=polls,
+            poll_delay_ms=int(_POLL * 1000),
+            recursive=deep,
+            ignore_permission_denied=True,
+        )
+        is_first = True
+        with closing(found):
+            for changes in found:
                 # What was changed after a pass had read it and before this began is told by nobody else.
-                for path in there:
+                for path in there if is_first else ():
                     if _changed_lately(path, deep):
                         self._tell(path, deep)
-                self._listen(notify, identities, deep)
-
-    def _listen(self, notify: RustNotify, identities: Mapping[str, object], deep: bool) -> None:
-        while not self._stop.is_set():
-            changes = notify.watch(100, 20, int(_IDENTITY * 1000), self._stop)
-            for _, path in changes if isinstance(changes, set) else ():
-                if not path.endswith(_BORING):
-                    self._tell(path, deep)
-            if self._identities(deep) != identities:
-                return
+                is_first = False
+                for _, path in changes:
+                    if not path.endswith(_BORING):
+                        self._tell(path, deep)
+                if self._identities(deep) != identities:
+                    return
 
     def _identities(self, deep: bool) -> dict[str, object]:
         with self._lock:

@@ -58,6 +58,11 @@ class Report(NamedTuple):
     unseen: str = ""
 
     @property
+    def did_something(self) -> bool:
+        """Whether anything was tried; else all of it waits for something else."""
+        return any(outcome.status is not Status.BLOCKED for outcome in self.outcomes)
+
+    @property
     def is_settled(self) -> bool:
         done = all(outcome.status is Status.DONE for outcome in self.outcomes)
         return done and self.remaining is not None and self.remaining.is_settled

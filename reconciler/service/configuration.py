@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,9 +81,10 @@ def configure(file: str | None, path: str | None, environment: Mapping[str, str]
     _check_structure(document, problems)
     values = {".".join(map(str, item.keys)): _value(item, document, environment, problems) for item in SETTINGS}
     if path is not None:
+        values["root"] = ""
         projects = [ProjectEntry(_name_of(Path(path)), Path(path), _policy(values))]
     else:
-        directory = str(Path(file).absolute().parent) if file is not None else str(Path.cwd())
+        directory = _directory_of(file)
         projects = _projects(document, directory, values, environment, problems)
     targets = _targets(document, file, {item.name for item in projects}, problems)
     if problems:
@@ -302,6 +304,22 @@ def _under(root: Path, policy: Policy, problems: Problems) -> list[ProjectEntry]
         return []
     holding = [item for item in directories if any(item.glob("*.toml"))]
     return [ProjectEntry(_name_of(item), item, policy) for item in holding]
+
+
+def newcomers(configuration: Configuration, environment: Mapping[str, str]) -> frozenset[str]:
+    """Directories under `root` that hold specs, and were no projects when the configuration was read."""
+    root, known = configuration.text("root"), {str(project.path) for project in configuration.projects}
+    if not root:
+        return frozenset()
+    with suppress(OSError), os.scandir(absolute(_directory_of(configuration.file), root, environment)) as entries:
+        found = [item for item in entries if item.path not in known and not item.name.startswith(".") and item.is_dir()]
+        return frozenset(item.path for item in found if any(Path(item.path).glob("*.toml")))
+    return frozenset()
+
+
+def _directory_of(file: str | None) -> str:
+    """What paths in a configuration are relative to."""
+    return str(Path(file).absolute().parent) if file else str(Path.cwd())
 
 
 def _name_of(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Webhooks: a request that says "something was pushed" hastens the fetch of one configured source, and does nothing else.
 
-Whoever serves HTTP reads at most `source.webhook.MAX_BODY` bytes and hands everything over here.
+Whoever serves HTTP asks here whether to read a request at all, reads at most `source.webhook.MAX_BODY` bytes, and hands
+everything over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from reconciler.source.settings import file_of
 from reconciler.source.webhook import Deliveries, RateLimit, Refused, concerns, verify_webhook
 
 _LARGEST_SECRET = 4096
+_NONE = (404, "there is no such webhook")
 
 
 class _Hook(NamedTuple):
@@ -56,18 +58,28 @@ class Hooks:
             fresh = {name: _Hook(RateLimit(time.monotonic), Deliveries()) for name in self._sources}
             self._hooks = fresh | {name: hook for name, hook in self._hooks.items() if name in fresh}
 
+    def refuses(self, project: str) -> tuple[int, str] | None:
+        """The status and the text to answer with before anything is read; None: it is to be read, and counts."""
+        with self._lock:
+            hook = self._hooks.get(project)
+            if hook is None:
+                return _NONE
+            if not hook.limit.allows():
+                return 429, "too many requests; what was pushed is fetched at the next interval"
+        return None
+
     def receive(self, project: str, headers: Sequence[tuple[str, str]], body: bytes) -> tuple[int, str]:
         """The status and the text to answer with. What was wrong stands in the log, not in the answer."""
         with self._lock:
             source, hook = self._sources.get(project), self._hooks.get(project)
-            if source is None or hook is None or source.git is None or source.webhook is None:
-                return 404, "there is no such webhook"
-            if not hook.limit.allows():
-                return 429, "too many requests; what was pushed is fetched at the next interval"
+        if source is None or hook is None or source.git is None or source.webhook is None:
+            return _NONE
         try:
             secret = self._secret(source)
         except (OSError, RefusedError) as error:
-            self._log.error("webhook", project=project, text=f"the secret cannot be read: {error}")
+            why = error.strerror if isinstance(error, OSError) else error
+            text = f"the secret in {source.secret_file} cannot be read: {why}; put it there: openssl rand -hex 32"
+            self._log.error("webhook", project=project, text=text)
             return 500, "not set up here"
         now = self._clock()
         found = verify_webhook(source.webhook, headers, body, secret, now)
@@ -79,10 +91,10 @@ class Hooks:
         if not concerns(found, source.git):
             return 200, "that is not what is followed here"
         with self._lock:
-            if not hook.deliveries.is_new(found.delivery, now):
+            if found.delivery and not hook.deliveries.is_new(found.delivery, now):
                 return 200, "that was delivered before"
         if not self._hasten(project):
-            return 404, "there is no such webhook"
+            return _NONE
         self._log.info("webhook", project=project, text="fetching now", ref=found.ref)
         return 202, "fetching now"
 

@@ -124,9 +124,9 @@ def is_there(file: Path) -> bool:
 
 
 def _hint(file: Path) -> str:
-    """What to do, when it is that we may not."""
+    """What to do about a journal that cannot be read."""
     if os.access(file, os.R_OK):
-        return ""
+        return "\n    hint: a `run` moves a damaged one aside, at its next start at the latest; so may you: it holds history and nothing else"
     return "\n    hint: only the user whose `run` writes it may read it, and root: try it with sudo"
 
 
@@ -151,6 +151,7 @@ class Writer:
         self.file = file
         self._bounds, self._complain = bounds, complain
         self._connection: sqlite3.Connection | None = None
+        self._opened: os.stat_result | None = None
         self._complained = ""
 
     def write(self, entry: Entry) -> None:
@@ -179,8 +180,12 @@ class Writer:
             self._connection = None
 
     def _write(self, entry: Entry) -> None:
+        if self._connection is not None and not self._is_still_there():
+            self.close()
+            self._complain(f"the journal {self.file} was taken away while it was written, and begins anew")
         if self._connection is None:
             self._connection = _open_to_write(self.file)
+            self._opened = self.file.stat()
         bounds = self._bounds()
         with self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -195,6 +200,13 @@ class Writer:
                 (bounds.keep,),
             )
             connection.execute("DELETE FROM passes WHERE until < ?", (entry.until - bounds.days * 86400,))
+
+    def _is_still_there(self) -> bool:
+        """Whether the file is the one that was opened: what goes into one that was removed is seen by nobody."""
+        try:
+            return self._opened is not None and os.path.samestat(self.file.stat(), self._opened)
+        except OSError:
+            return False
 
     def _failed(self, why: str) -> None:
         self.close()

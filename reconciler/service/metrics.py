@@ -118,7 +118,7 @@ class Metrics:
         if told.plan.is_settled:
             self._differing[told.project] = frozenset()
             return
-        drifted = drift_of(told.plan).changes
+        drifted = [change for change in drift_of(told.plan).changes if change.address not in told.fresh]
         before = self._differing.get(told.project, frozenset())
         for change in drifted:
             if change.address not in before:

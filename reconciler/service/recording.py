@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Full, Queue
 from typing import Any
 
 from reconciler.loop.judge import pairs
-from reconciler.loop.telling import Condition, PassEnded, StateChanged, Told
+from reconciler.loop.telling import ActionHappened, Condition, PassEnded, PassStarted, PlanMade, StateChanged, Told
 from reconciler.model.documents import change_document, outcome_document
 from reconciler.model.plan import Verb
 from reconciler.model.report import Report, Status
@@ -31,6 +32,10 @@ class Recorder:
         self._writer, self._secrets, self._complain = writer, secrets, complain
         self._queue: Queue[tuple[PassEnded, str] | None] = Queue(_WAITING)
         self._ended: dict[str, PassEnded] = {}
+        #: of passes under way: how they began, what was planned, what was done last
+        self._begun: dict[str, PassStarted] = {}
+        self._planned: dict[str, PlanMade] = {}
+        self._done: dict[str, str] = {}
         self._is_full = False
         self._thread = threading.Thread(target=self._work, daemon=True, name="journal")
 
@@ -38,22 +43,45 @@ class Recorder:
         self._thread.start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Write what waits, for so many seconds at most."""
+        """Write what waits, for so many seconds at most; of a pass that is still under way, that it was cut off."""
         if self._thread.is_alive():
+            for project in list(self._done):
+                self._cut_off(project)
             with suppress(Full):
                 self._queue.put(None, timeout=timeout)
             self._thread.join(timeout)
 
     def __call__(self, told: Told) -> None:
-        if isinstance(told, PassEnded):
+        if isinstance(told, PassStarted):
+            self._begun[told.project] = told
+        elif isinstance(told, PlanMade):
+            self._planned[told.project] = told
+        elif isinstance(told, ActionHappened):
+            self._done[told.project] = f"{told.happening.address}: {told.happening.text or told.happening.what}"
+        elif isinstance(told, PassEnded):
+            for known in (self._begun, self._planned, self._done):
+                known.pop(told.project, None)
             self._ended[told.project] = told._replace(plan=None, report=None)
-            if told.report is not None or told.error:
+            if told.error or (told.report is not None and (told.report.did_something or told.report.unseen)):
                 self._put((told, told.error))
         elif isinstance(told, StateChanged) and told.after is Condition.INVALID:
             # With a former spec still in force the pass itself went well.
             ended = self._ended.get(told.project)
             if ended is not None and not ended.error:
                 self._put((ended._replace(revision=""), told.text))
+
+    def _cut_off(self, project: str) -> None:
+        begun, planned, last = self._begun.get(project), self._planned.get(project), self._done.get(project)
+        if begun is None or planned is None or last is None:
+            return
+        error = f"cut off at {last}; the next pass finishes or undoes what was begun"
+        seconds = max(0.0, time.time() - begun.at)
+        self._put((
+            PassEnded(
+                project, begun.pass_id, begun.triggers, planned.revision, planned.plan, None, planned.held, error, seconds, begun.at
+            ),
+            error,
+        ))  # fmt: skip
 
     def _put(self, item: tuple[PassEnded, str] | None) -> None:
         try:

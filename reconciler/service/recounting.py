@@ -93,7 +93,7 @@ class Recounter:
             say(outcome.status.value, **about, verb=outcome.verb.value, seconds=seconds, **extra)
 
     def _end(self, told: PassEnded) -> None:
-        if told.report is None:
+        if told.report is None or not told.report.did_something:
             return
         counts: dict[str, int] = {}
         for outcome in told.report.outcomes:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
+from reconciler.engine.children import end_all
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.loop.instance import Instance, Settings
 from reconciler.loop.telling import Condition, ProjectStatus, Snapshot
@@ -22,27 +23,38 @@ _LONGEST_SILENCE = 3900.0
 #: seconds for which the main thread, which only looks after others, may be silent
 _LONGEST_PAUSE = 30.0
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+#: seconds, beyond those of the passes, that the end of the process may take
+_FAREWELL = 15.0
+
+
+class Around(NamedTuple):
+    """What a service asks of whoever put it together.
+
+    Attributes:
+        reload: reads the configuration anew.
+        stop_timeout: seconds that passes may take to end.
+        farewell: tells what was not told yet, within seconds; called when this process has to end itself.
+        newcomers: what would be projects if the configuration was loaded now.
+    """
+
+    reload: Callable[[], Settings]
+    stop_timeout: Callable[[], float]
+    farewell: Callable[[], object]
+    newcomers: Callable[[], frozenset[str]]
 
 
 class Service:
     """Runs an instance until a signal ends it."""
 
-    def __init__(
-        self,
-        instance: Instance,
-        notifier: Notifier,
-        log: Any,
-        reload: Callable[[], Settings],
-        stop_timeout: Callable[[], float],
-        *,
-        once: bool = False,
-    ) -> None:
+    def __init__(self, instance: Instance, notifier: Notifier, log: Any, around: Around, *, once: bool = False) -> None:
         self._instance, self._notifier, self._log = instance, notifier, log
-        self._reload, self._stop_timeout, self._once = reload, stop_timeout, once
+        self._around, self._once = around, once
+        self._known_newcomers: frozenset[str] = frozenset()
         self._signals: SimpleQueue[int] = SimpleQueue()
         self._is_ready = False
         self._fed = 0.0
         self._stopping = False
+        self._hurried_by = 0
 
     @property
     def is_ready(self) -> bool:
@@ -102,12 +114,21 @@ class Service:
                 self._notifier.ready()
             else:  # an engine that is not there yet is waited for, and no reason to be started again
                 self._notifier.needs_longer(60.0)
+        else:
+            self._look_for_newcomers()
         return snapshot
+
+    def _look_for_newcomers(self) -> None:
+        found, known = self._around.newcomers(), self._known_newcomers
+        self._known_newcomers = found
+        if found - known:  # those with which it was refused are not tried again and again
+            self._log.info("new projects", paths=sorted(found - known))
+            self._load_anew()
 
     def _load_anew(self) -> None:
         self._notifier.reloading()
         try:
-            self._instance.reload(self._reload())
+            self._instance.reload(self._around.reload())
         except SpecError as error:
             self._log.error("configuration refused", text=str(error), kept="the former one")
         except ReconcilerError as error:
@@ -117,17 +138,19 @@ class Service:
         self._notifier.ready()
 
     def _stop(self, number: int | None) -> int:
-        timeout = self._stop_timeout()
+        timeout = self._around.stop_timeout()
         self._stopping = True
         self._notifier.stopping()
-        self._notifier.needs_longer(timeout + 5)
+        self._notifier.needs_longer(timeout + _FAREWELL)
         if number is not None:
             self._log.info("stopping", because=signal.Signals(number).name)
-        ended = self._instance.stop(timeout)
+        ended = self._instance.stop(timeout, lambda: bool(self._hurried_by))
         if not ended:
             self._log.warning("stopped in the middle", text="the next pass finishes or undoes what was begun")
+            self._around.farewell()
+            end_all()
             # Threads that wait for the engine would keep the interpreter from ending.
-            os._exit(0)
+            os._exit(128 + self._hurried_by if self._hurried_by else 0)
         self._log.info("stopped")
         return 0
 
@@ -135,9 +158,13 @@ class Service:
     def _receiving(self) -> Iterator[None]:
         def on_signal(number: int, frame: object) -> None:
             del frame
-            if self._stopping and number in _ENDING:
+            if not (self._stopping and number in _ENDING):
+                self._signals.put(number)
+            elif not self._hurried_by:
+                self._hurried_by = number
+            else:  # not even what is still to be told is waited for
+                end_all()
                 os._exit(128 + number)
-            self._signals.put(number)
 
         numbers = (*_ENDING, signal.SIGHUP)
         before = {number: signal.signal(number, on_signal) for number in numbers}
@@ -153,8 +180,10 @@ def _has_ended(project: ProjectStatus, started: float) -> bool:
     source = project.source
     fetched = source.checked is None or source.checked >= started
     taken = bool(source.reason) or source.attempted == source.accepted
-    passed = not project.is_running and project.condition not in (Condition.STARTING, Condition.CHANGING)
-    return passed and fetched and taken
+    # Without a former revision there is nothing to begin with, and who asks once does not wait for a server.
+    in_vain = source.checked is not None and bool(source.reason)
+    waits = project.condition is Condition.CHANGING or (project.condition is Condition.STARTING and not in_vain)
+    return not project.is_running and not waits and fetched and taken
 
 
 def _is_ready(snapshot: Snapshot) -> bool:

@@ -34,6 +34,9 @@ _SAID = (
      "look at ref; a commit can only be followed where the server gives out single commits"),
 )  # fmt: skip
 
+#: The same failure has to have the same words each time, or it is told as another one.
+_TOOK = re.compile(r" after \d+ (?:ms|milliseconds|seconds)")
+
 
 class Tip(NamedTuple):
     """What a ref is on the server: its full name ("" for a commit), its object, and the commit behind that."""
@@ -169,7 +172,7 @@ class Repository:
 
 
 def _why(error: Exception, otherwise: Reason, doing: str) -> RefusedError:
-    text = "there is too much of it" if isinstance(error, TooMuchError) else str(error)
+    text = "there is too much of it" if isinstance(error, TooMuchError) else _TOOK.sub("", str(error))
     for pattern, reason, hint in _SAID:
         if re.search(pattern, text, re.IGNORECASE):
             return RefusedError(reason, f"{doing}: {text}", hint)

@@ -1,7 +1,7 @@
 """Webhooks: who sent this, and does it concern a source? One that does only hastens the next fetch.
 
 Pure functions of what arrived. Whoever serves them reads at most `MAX_BODY` bytes before anything else, asks
-`RateLimit` first, `verify_webhook` then, and `Deliveries` for what was accepted.
+`RateLimit` before that, `verify_webhook` then, and `Deliveries` for what was accepted.
 """
 
 from __future__ import annotations
@@ -27,11 +27,8 @@ _WINDOW = 300.0
 Kind = Literal["github", "gitlab", "gitea", "generic"]
 _PUSHES = {"push", "push hook", "tag push hook", "create"}
 _EVENT = {"github": ("x-github-event",), "gitlab": ("x-gitlab-event",), "gitea": ("x-forgejo-event", "x-gitea-event")}
-_DELIVERY = {
-    "github": ("x-github-delivery",),
-    "gitlab": ("webhook-id", "idempotency-key", "x-gitlab-webhook-uuid"),
-    "gitea": ("x-forgejo-delivery", "x-gitea-delivery"),
-}
+#: GitLab's ids of one delivery, which stay the same when it tries again. X-Gitlab-Webhook-UUID is that of the webhook itself.
+_DELIVERY = ("webhook-id", "idempotency-key", "x-gitlab-event-uuid")
 _URL_KEYS = ("clone_url", "ssh_url", "html_url", "git_http_url", "git_ssh_url", "git_url", "web_url", "url", "homepage")
 
 
@@ -54,7 +51,8 @@ class Accepted(NamedTuple):
     """A request of somebody who knows the secret.
 
     Attributes:
-        delivery: what tells it from others: its id, or its signature.
+        delivery: what tells it from others, and cannot be another one when it is sent again: what signs it. "" when it
+            cannot be told from others: then it may come as often as it likes.
         is_push: whether it says that something was pushed; others (a ping) are answered and forgotten.
         repositories: each URL that it names the repository by; () when it names none.
         ref: the full name of the ref that moved, or "".
@@ -96,8 +94,7 @@ def verify_webhook(
     proof = _proof(settings, given, body, secret, now)
     if isinstance(proof, Refused):
         return proof
-    names = _DELIVERY.get(settings.kind, ())
-    delivery = next((given[name] for name in names if given.get(name)), proof)[:200]
+    delivery = _delivery(settings, given, proof)
     event = next((given[name] for name in _EVENT.get(settings.kind, ()) if given.get(name)), "")
     if settings.kind != "generic" and event.lower() not in _PUSHES:
         return Accepted(delivery, is_push=False)
@@ -161,7 +158,16 @@ def _deciding(settings: WebhookSettings) -> frozenset[str]:
         "x-hub-signature-256", "x-gitlab-token", "webhook-signature", "webhook-id", "webhook-timestamp",
         "x-gitea-signature", "x-forgejo-signature",
     }  # fmt: skip
-    return frozenset(own | fixed | {name for names in (*_EVENT.values(), *_DELIVERY.values()) for name in names})
+    return frozenset(own | fixed | {name for names in (*_EVENT.values(), _DELIVERY) for name in names})
+
+
+def _delivery(settings: WebhookSettings, given: dict[str, str], proof: str) -> str:
+    """The ids that GitHub and Gitea send along are not signed: whoever sends a request again can write another one."""
+    if settings.kind == "generic" and not settings.timestamp_header:
+        return ""  # it may say the same thing each time
+    if settings.kind == "gitlab":
+        return next((given[name] for name in _DELIVERY if given.get(name)), proof)[:200]
+    return proof
 
 
 def _proof(settings: WebhookSettings, given: dict[str, str], body: bytes, secret: str, now: float) -> str | Refused:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.doctor import engine, here
+from reconciler.cli.doctor import engine, files, here
 from reconciler.cli.doctor.findings import Finding, Level
 from reconciler.cli.main import run
 from reconciler.model.lease import Holder, Lease, lease_body, lease_name
+from reconciler.service.configuration import configure
 from tests.support.fake_daemon import INFO, FakeDaemon, Reply, reply
 from tests.support.golden import golden
 
@@ -235,6 +236,37 @@ def test_directories(tmp_path: Path) -> None:
     state.open()
     assert here.state_directory(tmp_path).text == f"{tmp_path}, in use by a `reconciler run`"
     state.close()
+
+
+def test_files_that_a_configuration_names(tmp_path: Path) -> None:
+    (tmp_path / "known").touch()
+    (tmp_path / "token").write_text("short")
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[[project]]\nname = "shop"\nsource = { git = "ssh://git@example.com/hosts.git", ssh_key = "key", known_hosts = "known" }\n'
+        '[[notify]]\nwebhook = "https://example.com/"\nsecret_file = "credential:hook"\n[http]\ntoken_file = "token"\n'
+    )
+
+    def found(**environment: str) -> list[tuple[Level, str]]:
+        findings = files.examine(configure(str(config), None, {}), environment)
+        return [(item.level, item.text.replace(str(tmp_path), "")) for item in findings]
+
+    token = (Level.FAIL, "http.token_file: /token holds no token of 16 characters or more")
+    assert found() == [token, (Level.FAIL, "ssh_key of project shop: /key cannot be read: No such file or directory")]
+    (tmp_path / "key").touch()
+    (tmp_path / "token").write_text("0123456789abcdef")
+    text = "3 that the configuration names can be read"
+    assert found() == [(Level.OK, f"{text}; 1 from systemd's credentials, which the service alone is given")]
+    assert found(CREDENTIALS_DIRECTORY=str(tmp_path))[0][1].startswith("the key or token of notify[0]: /hook cannot")
+
+
+def test_two_specs_of_one_project(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.toml").write_text('[project]\nname = "same"\n[network.n]\n')
+    (tmp_path / "config.toml").write_text('root = "."\n')
+    levels = [item.level for item in here.specs(configure(str(tmp_path / "config.toml"), None, {}), {})]
+    assert levels == [Level.OK, Level.FAIL]
 
 
 def test_limits_of_inotify(tmp_path: Path) -> None:

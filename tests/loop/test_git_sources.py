@@ -68,8 +68,9 @@ def test_what_is_refused_leaves_the_last_good_one(world: World, origin: Origin) 
     assert source.attempted is not None
     assert (source.attempted.commit, source.accepted, source.applied) == (broken, good, good)
     assert source.reason == "invalid"
-    assert f"checkouts/{broken}/shop/spec.toml:2:1" in source.refusal
-    assert world.status().problems
+    first = f"the spec of commit {broken[:12]} is invalid: shop/spec.toml:1:2: container.web.image: "
+    assert source.refusal.startswith(first), "as the file is called in the repository, so that it fits into a status"
+    assert world.status().problems[0].file == "shop/spec.toml"
     world.remove("shop-web-1")
     until(world.has("shop-web-1"))
     # A new process finds the same: what is checked out is the last good one.

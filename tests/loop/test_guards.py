@@ -157,6 +157,21 @@ def test_a_settled_project_takes_no_lease(simulation: Simulation) -> None:
     assert simulation.memory_engine.calls["create_volume"] == made
 
 
+@pytest.mark.parametrize("way", ["suspended", "observing"])
+def test_what_a_killed_process_left_stays_where_nothing_is_to_be_touched(simulation: Simulation, way: str) -> None:
+    project = simulation.add(WEB)
+    simulation.advance(10)
+    if way == "suspended":
+        simulation.state.suspend("shop")
+    else:
+        simulation.policy = Policy(apply=False, heal=False)
+    someone(simulation, boot=this_process().boot, pid=this_process().pid, started="1")
+    before = simulation.writes()
+    project.post(Cause.PERSON)
+    simulation.advance(1)
+    assert simulation.writes() == before
+
+
 def test_what_a_killed_process_left_goes_though_nothing_is_to_be_done(simulation: Simulation) -> None:
     project = simulation.add(WEB)
     simulation.advance(10)

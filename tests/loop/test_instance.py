@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import watchfiles
 
 from reconciler.errors import UsageError
 from reconciler.loop.instance import Instance, Outside, ProjectSettings, Settings
@@ -102,6 +103,24 @@ def test_polling_finds_changes_too(world: World) -> None:
     time.sleep(1.5)  # the first look of a poll is what the next is compared with
     world.write("shop", WEB + DB)
     until(world.has("shop-web-1", "shop-db-1"))
+
+
+def test_where_the_kernel_cannot_tell_files_are_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = watchfiles.watch
+
+    def limited(*paths: str, **options: Any) -> Any:
+        if not options["force_polling"]:
+            raise OSError(28, "inotify watch limit reached")
+        return watch(*paths, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", limited)
+    world.write("shop", WEB)
+    world.start("shop")
+    until(world.has("shop-web-1"))
+    world.write("shop", WEB + DB)
+    until(world.has("shop-web-1", "shop-db-1"))
+    (complaint,) = world.complaints
+    assert "looked at every 1 s" in complaint
 
 
 def test_a_directory_that_is_made_again_is_watched_again(world: World) -> None:
@@ -253,6 +272,27 @@ def test_suspending_and_resuming(world: World) -> None:
     until(world.has("shop-web-1"))
     with pytest.raises(UsageError, match="there are shop"):
         instance.suspend("shopp")
+
+
+def test_suspending_in_the_middle_of_a_pass_begins_nothing_more(world: World) -> None:
+    world.write("shop", WEB + DB + 'depends_on = ["web"]\n')
+    released, entered = threading.Event(), threading.Event()
+    original = world.engine.create_container
+
+    def create(name: str, body: dict[str, object], platform: str) -> object:
+        entered.set()
+        released.wait(20)
+        return original(name, body, platform)
+
+    world.engine.create_container = create
+    instance = world.start("shop")
+    assert entered.wait(10)
+    instance.suspend("shop")
+    released.set()
+    until(lambda: world.status().condition is Condition.SUSPENDED)
+    assert world.has("shop-web-1")(), "what was under way has ended, and no other was begun"
+    instance.resume("shop")
+    until(world.has("shop-web-1", "shop-db-1"))
 
 
 def test_an_observer_that_fails_harms_nobody(world: World) -> None:

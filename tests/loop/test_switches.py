@@ -82,6 +82,35 @@ def test_without_apply_after_a_restart_what_has_not_changed_is_healed(simulation
     assert "A=1" not in simulation.container("shop-web-1")["Config"]["Env"]
 
 
+def test_without_apply_nothing_is_made_that_never_was_there(simulation: Simulation) -> None:
+    simulation.policy = Policy(apply=False)
+    simulation.add(WEB)
+    simulation.advance(600)
+    assert simulation.writes() == {}
+    assert why(simulation) == {Why.NOT_APPLIED}
+    simulation.policy = Policy()
+    simulation.projects["shop"].post(Cause.SETTINGS)
+    simulation.advance(1)
+    simulation.policy = Policy(apply=False)
+    simulation.write(WEB + DB)
+    simulation.restart()
+    simulation.remove("shop-web-1")
+    simulation.advance(600)
+    assert simulation.names() == ["shop-web-1"], "what was applied is healed, and what is new is only shown"
+
+
+def test_without_heal_a_project_that_is_new_is_applied(simulation: Simulation) -> None:
+    simulation.policy = Policy(heal=False)
+    simulation.add(WEB)
+    simulation.advance(1)
+    assert simulation.names() == ["shop-web-1"]
+    simulation.remove("shop-web-1")
+    simulation.restart()
+    simulation.advance(600)
+    assert simulation.names() == []
+    assert why(simulation) == {Why.NOT_HEALED}
+
+
 def test_observing_changes_nothing(simulation: Simulation) -> None:
     simulation.policy = Policy(apply=False, heal=False)
     simulation.add(WEB + DB)

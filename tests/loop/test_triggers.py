@@ -99,6 +99,33 @@ def test_events_of_strangers_cost_nothing(simulation: Simulation) -> None:
     assert simulation.engine.calls["list_containers"] == before
 
 
+def test_where_there_is_nothing_to_look_for_no_event_starts_a_pass(simulation: Simulation) -> None:
+    simulation.add(WEB)
+    simulation.add("nonsense", "wrong")
+    simulation.write(WEB, "twice")
+    spec = simulation.directory / "twice" / "spec.toml"
+    spec.write_text(spec.read_text().replace('"twice"', '"shop"'))
+    simulation.start("twice")
+    simulation.advance(1)
+    before = {name: project.passes.count for name, project in simulation.projects.items()}
+    for _ in range(20):
+        made, _warnings = simulation.engine.create_container("stranger", {"Image": "busybox", "Cmd": ["x"]}, "")
+        simulation.engine.start_container(made)
+        simulation.remove("stranger")
+        simulation.advance(0.2)
+    assert {name: project.passes.count for name, project in simulation.projects.items()} == before
+    # And when it is right, what happens while it is looked at for the first time counts.
+    simulation.edit(WEB, "wrong")
+    simulation.advance(1)
+    simulation.remove("wrong-web-1")
+    simulation.advance(1)
+    assert simulation.is_running("wrong-web-1")
+    # Nobody says so when its name is free again.
+    spec.write_text(spec.read_text().replace('"shop"', '"free"'))
+    simulation.advance(15)
+    assert simulation.condition("twice") is Condition.SETTLED
+
+
 def test_a_stranger_on_a_network_of_ours_is_our_business(simulation: Simulation) -> None:
     simulation.add(WEB)
     simulation.advance(1)

@@ -1,6 +1,8 @@
 """`reconciler run` on a real engine, with its spec in repositories that are pushed to."""
 
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,3 +167,21 @@ def test_once_fetches_first(project: Project, origin: Origin, shows: Shows) -> N
         with running(project, *configured, "--once") as service:
             assert service.process.wait(30) == 0, service.log.read_text()
         assert shows(version)()
+
+
+def test_once_does_not_wait_for_a_server_that_is_away(project: Project) -> None:
+    config = configure(project, 'git = "http://127.0.0.1:1/team/hosts.git"')
+    with running(project, *config, "--once") as service:
+        assert service.process.wait(30) == 1
+        assert service.events().count("source refused") == 1
+
+
+def test_a_server_that_stays_away_is_said_once(project: Project) -> None:
+    with running(project, *configure(project, 'git = "http://127.0.0.1:1/team/hosts.git"')) as service:
+        service.until(lambda: "source refused" in service.events())
+        service.process.send_signal(signal.SIGHUP)
+        service.until(lambda: "configuration loaded" in service.events())
+        time.sleep(2.5)  # some tries more
+        (refused,) = [line for line in service.lines() if line["event"] == "source refused"]
+        assert " ms" not in refused["text"]
+        assert service.end() == 0

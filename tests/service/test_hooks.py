@@ -50,9 +50,11 @@ class World:
 
     def push(
         self, project: str = "shop", ref: str = "refs/heads/main", secret: str = SECRET, delivery: str = "1", event: str = "push",
-        repository: str = "https://example.com/team/hosts.git",
+        repository: str = "https://example.com/team/hosts.git", after: str = "a1",
     ) -> tuple[int, str]:  # fmt: skip
-        body = json.dumps({"ref": ref, "repository": {"clone_url": repository}}).encode()
+        if (refused := self.hooks.refuses(project)) is not None:
+            return refused
+        body = json.dumps({"ref": ref, "after": after, "repository": {"clone_url": repository}}).encode()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         headers = [
             ("X-Hub-Signature-256", f"sha256={signature}"), ("X-GitHub-Event", event), ("X-GitHub-Delivery", delivery),
@@ -69,9 +71,17 @@ def world(tmp_path: Path) -> World:
 def test_a_push_hastens_once(world: World) -> None:
     assert world.push() == (202, "fetching now")
     assert world.push() == (200, "that was delivered before")
-    assert world.push(delivery="2")[0] == 202
+    assert world.push(delivery="2")[1] == "that was delivered before", "its id is not signed: anybody can change it"
+    assert world.push(after="b2")[0] == 202
     assert world.hastened == ["shop", "shop"]
     assert SECRET in world.hidden
+
+
+def test_a_generic_sender_that_always_says_the_same_hastens_each_time(world: World) -> None:
+    world.hooks.reload(world.read(CONFIG.replace("github", "generic")))
+    signature = hmac.new(SECRET.encode(), b"{}", hashlib.sha256).hexdigest()
+    answers = [world.hooks.receive("shop", [("X-Signature-256", signature)], b"{}")[0] for _ in range(2)]
+    assert answers == [202, 202]
 
 
 def test_what_hastens_nothing(world: World) -> None:
@@ -87,7 +97,7 @@ def test_what_hastens_nothing(world: World) -> None:
 def test_the_secret_is_read_when_it_is_needed(world: World) -> None:
     (world.directory / "hook").unlink()
     assert world.push() == (500, "not set up here")
-    assert "the secret cannot be read" in world.log.lines[0][2]["text"]
+    assert "hook cannot be read: No such file or directory; put it there" in world.log.lines[0][2]["text"]
     (world.directory / "hook").write_text("short")
     assert world.push(secret="short")[0] == 500
     (world.directory / "hook").write_text("quite-another-secret")

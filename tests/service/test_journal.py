@@ -117,6 +117,15 @@ def test_a_spec_that_becomes_invalid_is_written_though_the_former_one_is_in_forc
     assert [item["error"] for item in scene.journal.entries()] == ["a.toml:4: no", "a.toml:3: no"]
 
 
+def test_a_pass_in_which_everything_waits_for_something_else_is_not_written(scene: Scene) -> None:
+    recorder = Recorder(scene.writer, Secrets(), scene.complaints.append)
+    recorder.start()
+    recorder(ended("its image is not there", Status.BLOCKED))
+    recorder(ended())
+    recorder.close()
+    assert [entry["result"] for entry in scene.journal.entries()] == ["done"]
+
+
 def test_a_page_after_the_other_and_one_project_alone(scene: Scene) -> None:
     for number in range(7):
         scene.write(ended(at=1000.0 + number, project="shop" if number % 2 else "lab"))
@@ -225,6 +234,24 @@ def test_a_directory_that_is_gone_is_said_once_and_gets_over(tmp_path: Path) -> 
     assert scene.ids() == [1]
 
 
+@pytest.mark.parametrize("endings", [("",), ("", "-wal", "-shm")])
+def test_a_file_that_is_removed_or_replaced_while_it_is_written_begins_anew(
+    scene: Scene, endings: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        scene.write(ended())
+    for ending in endings:
+        scene.file.with_name(FILE + ending).unlink()
+    scene.write(ended())
+    assert scene.ids() == [1], "and not into a file that nobody sees"
+    scene.file.rename(scene.file.with_name("kept.db"))
+    scene.file.write_bytes(b"")
+    scene.write(ended())
+    assert scene.ids() == [1]
+    assert len(scene.complaints) == 2
+    assert all("taken away" in complaint for complaint in scene.complaints)
+
+
 def test_a_file_of_a_newer_version_is_left_alone(scene: Scene) -> None:
     scene.write(ended())
     scene.writer.close()
@@ -250,7 +277,7 @@ def test_an_older_form_is_brought_to_the_present_one(scene: Scene, monkeypatch: 
 def test_what_cannot_be_read_is_an_error_and_what_is_not_there_is_empty(scene: Scene) -> None:
     assert scene.journal.entries() == []
     scene.file.write_bytes(b"no database at all" * 1000)
-    with pytest.raises(JournalError, match="cannot be read"):
+    with pytest.raises(JournalError, match="cannot be read: file is not a database\n    hint: a `run` moves"):
         scene.journal.entries()
 
 

@@ -183,13 +183,35 @@ def test_a_configuration_that_is_loaded_anew(project: Project, serves: Callable[
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: "configuration refused" in service.events())
         assert any(said.startswith("RELOADING=1\nMONOTONIC_USEC=") for said in service.systemd.heard)
-        config.write_text("heal = false\n" + good)
+        config.write_text("heal = false\nparallel = 3\n" + good)
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: "configuration loaded" in service.events())
+        (later,) = [line for line in service.lines() if line["event"] == "not yet in force"]
+        assert later["settings"] == ["parallel"]
         subprocess.run(["docker", "-H", project.host, "rm", "-f", serves("web")], check=True, capture_output=True)
         service.until(lambda: "held back" in service.events())
         assert not serves("web")
         assert service.systemd.heard.count("READY=1") == 3
+        assert service.end() == 0
+
+
+def test_a_directory_that_comes_under_the_root_is_a_project(project: Project, serves: Callable[[str], str]) -> None:
+    project.write("web.toml", WEB)
+    every = project.root / "every"
+    every.mkdir()
+    (project.root / "specs").rename(every / "one")
+    with running(project, RECONCILER_ROOT="every") as service:
+        service.until_ready()
+        assert serves("web")
+        fresh = every / "two"
+        fresh.mkdir()
+        (fresh / "spec.toml").write_text("nonsense")
+        service.until(lambda: any(line["event"] == "invalid" and line["project"] == "two" for line in service.lines()))
+        (every / "TWO").mkdir()
+        (every / "TWO" / "spec.toml").write_text("")
+        service.until(lambda: "configuration refused" in service.events())
+        time.sleep(2.5)  # it is looked for again, and not told again
+        assert service.events().count("configuration refused") == 1
         assert service.end() == 0
 
 
@@ -222,6 +244,11 @@ def test_a_second_signal_ends_it_at_once(project: Project) -> None:
         began = time.monotonic()
         assert service.end() == 128 + signal.SIGTERM
         assert time.monotonic() - began < 5
+    # What it was doing is told all the same.
+    entries = project.run("history", "--json", "--state-dir", str(project.root / "state"), path=None).json()["entries"]
+    assert entries[0]["result"] == "failed"
+    assert entries[0]["error"].startswith("cut off at container.web: stop container")
+    assert entries[1]["result"] == "done"
 
 
 def test_once(project: Project, serves: Callable[[str], str]) -> None:

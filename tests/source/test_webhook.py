@@ -59,7 +59,8 @@ def test_genuine(kind: str) -> None:
     verdict = verify_webhook(WebhookSettings(kind), *request(kind, PUSH), SECRET, NOW)
     assert isinstance(verdict, Accepted)
     assert concerns(verdict, SOURCE)
-    assert verdict.delivery == ("d1" if kind != "generic" else signed(json.dumps(PUSH).encode()))
+    told = {"gitlab": "d1", "generic": ""}
+    assert verdict.delivery == told.get(kind, signed(json.dumps(PUSH).encode()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -123,6 +124,24 @@ def test_the_signing_token_of_gitlab() -> None:
     # The old token beside it does not help.
     plain = [("X-Gitlab-Token", secret), ("X-Gitlab-Event", "Push Hook")]
     assert isinstance(verify_webhook(settings, plain, body, secret, NOW), Refused)
+
+
+def test_the_id_of_a_webhook_of_gitlab_is_not_that_of_a_delivery() -> None:
+    def delivery(after: str, *more: tuple[str, str]) -> str:
+        headers = [
+            ("X-Gitlab-Event", "Push Hook"),
+            ("X-Gitlab-Webhook-UUID", "always"),
+            ("X-Gitlab-Token", SECRET),
+            *more,
+        ]
+        found = verify_webhook(
+            WebhookSettings("gitlab"), headers, json.dumps(PUSH | {"after": after}).encode(), SECRET, NOW
+        )
+        assert isinstance(found, Accepted)
+        return found.delivery
+
+    assert delivery("a1") == delivery("a1") != delivery("b2")
+    assert delivery("a1", ("X-Gitlab-Event-UUID", "e1")) == "e1"
 
 
 def test_a_generic_sender_with_a_time() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.doctor import engine, here
+from reconciler.cli.doctor import engine, files, here
 from reconciler.cli.doctor.findings import Finding, Level, fail, ok, warn
 from reconciler.cli.documents import print_json
 from reconciler.cli.parser import DEFAULT_PATH
@@ -59,6 +59,7 @@ def _examine(options: argparse.Namespace) -> Iterator[Finding]:
     yield here.git(is_needed=any(item.source.git is not None for item in projects))
     if configuration is not None:
         yield from here.specs(configuration, os.environ)
+        yield from files.examine(configuration, os.environ)
     yield here.state_directory(_state_directory(options, configuration))
     yield here.cache_directory(kept_hashes())
     yield here.inotify()
@@ -70,7 +71,8 @@ def _examine(options: argparse.Namespace) -> Iterator[Finding]:
 def _configuration(options: argparse.Namespace) -> tuple[Configuration | None, Finding | None]:
     """As `run` would go by it."""
     file = options.config or (default_file() if options.path is None else None)
-    path = options.path or (DEFAULT_PATH if file is None else None)
+    has_projects = file is not None or "RECONCILER_ROOT" in os.environ
+    path = options.path or (None if has_projects else DEFAULT_PATH)
     try:
         found = configure(file, path, os.environ)
     except SpecError as error:
@@ -79,7 +81,7 @@ def _configuration(options: argparse.Namespace) -> tuple[Configuration | None, F
         advice = f"reconciler validate --config {file}" if file else error.problems[0].hint
         return None, fail("configuration", f"{first}{more}", advice)
     if file is None:
-        if options.path is None and not Path(DEFAULT_PATH).exists():
+        if path == DEFAULT_PATH and options.path is None and not Path(DEFAULT_PATH).exists():
             text = f"there is no configuration, and no directory {DEFAULT_PATH} here"
             return found._replace(projects=()), warn("configuration", text, "name a spec: reconciler doctor PATH")
         return found, None

@@ -59,9 +59,10 @@ def git(*, is_needed: bool) -> Finding:
 
 
 def specs(configuration: Configuration, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether each spec that lies here can be loaded."""
+    """Whether each spec that lies here can be loaded, and is of a project of its own."""
     from reconciler.spec.load import load
 
+    claimed: dict[str, str] = {}
     for project in configuration.projects:
         if project.path is None:
             yield ok(
@@ -77,6 +78,11 @@ def specs(configuration: Configuration, environment: Mapping[str, str]) -> Itera
         except ReconcilerError as error:
             yield failed("spec", error)
         else:
+            other = claimed.setdefault(desired.project, project.name)
+            if other != project.name:
+                text = f"{project.path}: project {desired.project}, as is that of {other}: only one of them is kept"
+                yield fail("spec", text, "give one of them another name under [project]")
+                continue
             yield ok("spec", f"{project.path}: project {desired.project}, {len(desired.resources)} resources")
 
 

@@ -150,9 +150,12 @@ class Answers:
         hooks = self._served.hooks
         if hooks is None:
             raise RefusalError(404, "no webhook is configured")
+        project = request.path_params["project"]
+        if (refused := hooks.refuses(project)) is not None:
+            raise RefusalError(*refused)
         body = await _body(request, MAX_BODY)
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-        status, text = await run_in_threadpool(hooks.receive, request.path_params["project"], headers, body)
+        status, text = await run_in_threadpool(hooks.receive, project, headers, body)
         return PlainTextResponse(f"{plain(text)}\n", status)
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -213,7 +216,8 @@ def make_application(answers: Answers) -> Starlette:
 
     def misconfigured(request: Request, error: Exception) -> Response:
         del request
-        return refusal(503, str(error).partition("\n")[0])
+        message, _, hint = str(error).partition("\n")
+        return refusal(503, message, hint.strip().removeprefix("hint: "))
 
     def crashed(
         request: Request, error: Exception

@@ -22,6 +22,10 @@ class Journal(Protocol):
 class Hooks(Protocol):
     """Takes what a forge sends when something was pushed."""
 
+    def refuses(self, project: str) -> tuple[int, str] | None:
+        """The status to answer with before the body is read, and a text; None: read it."""
+        ...
+
     def receive(self, project: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, str]:
         """The status to answer with, and a text."""
         ...

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reconciler.errors import UsageError
 from reconciler.source.interface import RefusedError
-from reconciler.source.settings import file_of
+from reconciler.source.settings import CREDENTIAL, file_of
 
 OFF = "off"
 _SOCKET = "reconciler.sock"
@@ -131,6 +131,13 @@ def _take_away_what_is_left(path: str) -> None:
     raise FileExistsError(0, "somebody listens there")
 
 
+def beside(configuration: str, file: str) -> str:
+    """A file as named in a configuration: relative to it."""
+    if not file or file.startswith(CREDENTIAL):
+        return file
+    return str(Path(configuration).absolute().parent / file)
+
+
 def read_token(name: str, environment: Mapping[str, str]) -> str:
     """The token in a file, or in a credential from systemd; "" when there is to be none.
 
@@ -145,9 +152,13 @@ def read_token(name: str, environment: Mapping[str, str]) -> str:
             token = stream.read(_LARGEST_TOKEN).strip()
     except RefusedError as error:
         raise UsageError(f"http.token_file: {error}") from error
+    except FileNotFoundError as error:
+        hint = f"make it: (umask 077; openssl rand -hex 32 > {name}), or leave http.token_file out: then nothing is changed by HTTP"
+        raise UsageError(f"http.token_file: {name} does not exist\n    hint: {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UsageError(f"http.token_file: {name} cannot be read: {reason}") from error
+        hint = "it must be a file that the user of this process may read, with a token on one line"
+        raise UsageError(f"http.token_file: {name} cannot be read: {reason}\n    hint: {hint}") from error
     if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         hint = "make one: openssl rand -hex 32"
         raise UsageError(

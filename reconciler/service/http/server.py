@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from reconciler.service.http.interface import Served
 from reconciler.service.http.listening import Place, open_socket
 from reconciler.service.http.rollouts import Rollouts
 from reconciler.service.http.streams import Streams
+from reconciler.source.webhook import RateLimit
 
 _MOST_CONNECTIONS = 100
 _LARGEST_HEAD = 32 * 1024
@@ -161,14 +163,16 @@ class _Protocol(H11Protocol):
 
 
 class _Words(logging.Handler):
-    """What uvicorn logs, in our log: a line without a traceback."""
+    """What uvicorn logs, in our log: a line without a traceback, and now and then only: it has one for each bad request."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
         self._complain = complain
+        self._limit = RateLimit(time.monotonic, burst=5, per_second=1 / 60)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._complain(f"http: {record.getMessage().strip()}")
+        if self._limit.allows():
+            self._complain(f"http: {record.getMessage().strip()}")
 
 
 def _hear_what_uvicorn_says(complain: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ Each has a bounded queue: no pass waits for a network, and a target that hangs h
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Full, Queue
@@ -66,7 +67,7 @@ class Outbox:
         self._repositories, self._senders = repositories, made
         for sender in former:
             if sender not in made:
-                sender.close(0.0)
+                sender.close()
 
     def __call__(self, told: Told) -> None:
         if isinstance(told, ActionHappened | PassStarted):
@@ -81,12 +82,15 @@ class Outbox:
             self._is_full = False
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send what waits, for so many seconds at most."""
+        """Send what waits, for so many seconds at most, however many targets hang."""
+        until = time.monotonic() + timeout
         with suppress(Full):
             self._queue.put(None, timeout=timeout)
-        self._thread.join(timeout)
+        self._thread.join(max(0.0, until - time.monotonic()))
         for sender in self._senders:
-            sender.close(timeout)
+            sender.close()
+        for sender in self._senders:
+            sender.join(max(0.0, until - time.monotonic()))
 
     def _work(self) -> None:
         while (told := self._queue.get()) is not None:
@@ -136,9 +140,11 @@ class Outbox:
             with file_of(name, self._environment).open("rb") as file:
                 text = file.read(_LARGEST_SECRET).decode("utf-8", "replace").strip()
         except (OSError, RefusedError) as error:
-            raise UndeliveredError(f"{name} cannot be read: {error}", may_pass=False) from error
+            why = error.strerror if isinstance(error, OSError) else error
+            text = f"{name} cannot be read: {why}; it must be a file that the user of this process may read"
+            raise UndeliveredError(text, may_pass=False) from error
         if not text:
-            raise UndeliveredError(f"{name} is empty", may_pass=False)
+            raise UndeliveredError(f"{name} is empty; put the secret there, on one line", may_pass=False)
         self._secrets.add([text])
         return text
 
@@ -167,11 +173,13 @@ class _Sender:
         except Full:
             self._fail("more than it takes; the rest is not told")
 
-    def close(self, timeout: float) -> None:
-        """What waits is sent, unless it fails."""
+    def close(self) -> None:
+        """What waits is sent, unless it fails; nobody waits for that here."""
         self._ending.set()
         with suppress(Full):
             self._queue.put_nowait(None)
+
+    def join(self, timeout: float) -> None:
         self._thread.join(timeout)
 
     def _work(self) -> None:

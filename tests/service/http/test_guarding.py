@@ -142,6 +142,9 @@ class Hooks:
     def __init__(self) -> None:
         self.received: list[tuple[str, dict[str, str], bytes]] = []
 
+    def refuses(self, project: str) -> tuple[int, str] | None:
+        return None if project == "shop" else (429, "too many")
+
     def receive(self, project: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, str]:
         self.received.append((project, dict(headers), body))
         return 202, "thanks\x1b[2J"
@@ -155,6 +158,14 @@ def test_webhooks_get_the_raw_body(world: World, serve: Serve) -> None:
     assert (answer.status, answer.body) == (202, b"thanks\\x1b[2J\n")
     ((project, headers, body),) = hooks.received
     assert (project, headers["x-signature"], body) == ("shop", "abc", b'{ "a":1}\n')
+
+
+def test_a_flood_of_webhooks_is_not_even_read(world: World, serve: Serve) -> None:
+    world.write("shop", WEB)
+    connection = serve("shop", hooks=Hooks()).raw()
+    connection.sendall(b"POST /hooks/busy HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n")
+    assert connection.recv(12) == b"HTTP/1.1 429", "though nothing of the body has come"
+    connection.close()
 
 
 def test_a_huge_body_is_refused_before_it_is_read(world: World, serve: Serve) -> None:
@@ -230,6 +241,12 @@ def test_nonsense_is_refused_and_leaves_no_traceback(site: Site) -> None:
         connection.close()
     until(lambda: len(site.complaints) == 2)
     assert site.complaints == ["http: Invalid HTTP request received."] * 2
+    for _ in range(10):
+        connection = site.raw()
+        connection.sendall(b"\x16\x03\x01\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 400"
+        connection.close()
+    assert len(site.complaints) <= 5, "a log cannot be filled from outside"
     site.complaints.clear()
 
 
@@ -296,8 +313,10 @@ def test_tokens(tmp_path: Path) -> None:
     assert read_token("credential:token", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == TOKEN
     with pytest.raises(UsageError, match="no credentials were given"):
         read_token("credential:token", {})
-    with pytest.raises(UsageError, match="cannot be read: No such file"):
+    with pytest.raises(UsageError, match="nothing does not exist\n    hint: make it: .*openssl rand -hex 32 > "):
         read_token(str(tmp_path / "nothing"), {})
+    with pytest.raises(UsageError, match="cannot be read: Is a directory\n    hint: it must be a file"):
+        read_token(str(tmp_path), {})
     for text in ("short", "with spaces in between it", "t\u00f6ken-that-is-long-enough", ""):
         file.write_text(text)
         with pytest.raises(UsageError, match="holds no token of 16 characters"):

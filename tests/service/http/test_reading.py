@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.loop.telling import Condition
 from reconciler.service.http.listening import Place
+from reconciler.service.journal import Journal
 from tests.loop.conftest import WEB
 from tests.loop.test_instance import World, until
 from tests.planning.stage import PLAIN
@@ -141,6 +142,17 @@ def test_metrics_and_history_are_those_that_are_given(world: World, serve: Serve
     assert site.ask("/api/v1/history/9").json() == {"id": 9}
     assert site.ask("/api/v1/history/8").status == 404
     assert site.ask("/api/v1/history?limit=x").status == 400
+
+
+def test_a_journal_that_cannot_be_read_is_told_with_what_to_do(world: World, serve: Serve) -> None:
+    world.write("shop", WEB)
+    file = world.directory / "journal.db"
+    file.write_bytes(b"no database at all" * 1000)
+    answer = serve("shop", journal=Journal(file)).ask("/api/v1/history")
+    assert answer.status == 503
+    error = answer.json()["error"]
+    assert error["message"].endswith("file is not a database")
+    assert error["hint"].startswith("a `run` moves")
 
 
 def test_at_a_unix_socket_for_owner_and_group_that_goes_with_the_server(world: World, serve: Serve) -> None:

@@ -216,6 +216,16 @@ def test_a_target_that_hangs_holds_up_nobody(scene: Scene, server: Server) -> No
     other.close()
 
 
+def test_the_end_does_not_wait_for_each_target_that_hangs(scene: Scene, server: Server) -> None:
+    server.hangs.set()
+    outbox = scene.outbox(*[{"webhook": f"{server.url}/{number}"} for number in range(6)])
+    outbox(AWAY)
+    until(lambda: len(server.asked) == 6)
+    before = time.perf_counter()
+    outbox.close(0.5)
+    assert time.perf_counter() - before < 1.5
+
+
 def test_who_wants_what(scene: Scene, server: Server) -> None:
     outbox = scene.outbox(
         {"webhook": f"{server.url}/lab", "projects": ["lab"]},
