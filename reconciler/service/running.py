@@ -104,8 +104,6 @@ class Service:
         return snapshot
 
     def _load_anew(self) -> None:
-        if self._is_ready:  # until then it is starting, which `ready` would end
-            self._notifier.reloading()
         try:
             self._instance.reload(self._reload())
         except SpecError as error:
@@ -138,6 +136,9 @@ class Service:
             del frame
             if self._stopping and number in _ENDING:
                 os._exit(128 + number)
+            # At once, so that `systemctl reload` waits. Before we are ready we are starting, which `ready` would end.
+            if number == signal.SIGHUP and self._is_ready and not self._stopping:
+                self._notifier.reloading()
             self._signals.put(number)
 
         numbers = (*_ENDING, signal.SIGHUP)
