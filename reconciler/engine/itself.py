@@ -34,8 +34,14 @@ def this_process() -> Holder:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
         user = str(uid)
-    boot, space = _text(_PROC / "sys/kernel/random/boot_id").strip(), _space()
-    return Holder(os.uname().nodename, user, os.getpid(), boot, space, _start_of(os.getpid())[1])
+    boot = boot_of(os.environ)
+    return Holder(os.uname().nodename, user, os.getpid(), boot, _space(), _start_of(os.getpid())[1])
+
+
+def boot_of(environment: Mapping[str, str], proc: Path = _PROC) -> str:
+    """What tells this boot of the host from all others. In a unit with ProcSubset=pid only systemd can tell."""
+    shown = _text(proc / "sys/kernel/random/boot_id").strip() or environment.get("RECONCILER_BOOT_ID", "")
+    return shown.replace("-", "")  # systemd writes it without
 
 
 def _space() -> str:

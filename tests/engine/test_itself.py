@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.engine.itself import own_container
+from reconciler.engine.itself import boot_of, own_container
 
 OURS, OTHER = "a" * 12 + "0" * 52, "b" * 64
 HOST = "24 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -63,6 +63,16 @@ def test_by_its_layers(cgroup: str, mountinfo: str, found: str, tmp_path: Path) 
     (tmp_path / "self" / "mountinfo").write_text(mountinfo)
     assert own_container([OTHER, OURS], LAYERS, tmp_path, "host") == found
     assert own_container([OTHER, OURS], {OTHER: "", OURS: ""}, tmp_path, "host") in ("", OTHER)
+
+
+def test_which_boot(tmp_path: Path) -> None:
+    """The service, to whom systemd says it, and a person, to whom the kernel does, mean the same one."""
+    said = {"RECONCILER_BOOT_ID": "d1df3a6c90f94dc6a4eb2a0bcd7a3fd5"}
+    assert boot_of(said, tmp_path) == said["RECONCILER_BOOT_ID"]
+    assert boot_of({}, tmp_path) == ""
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text("d1df3a6c-90f9-4dc6-a4eb-2a0bcd7a3fd5\n")
+    assert boot_of({}, tmp_path) == said["RECONCILER_BOOT_ID"]
 
 
 def test_without_proc(tmp_path: Path) -> None:
