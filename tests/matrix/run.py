@@ -19,8 +19,8 @@ from tests.matrix.page import page
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "matrix"
 TESTS = ("tests/engine/test_contract.py", "tests/engine/test_registry.py", "tests/options", "tests/scenarios")
-#: seconds for the tests of one kind: seldom half of it, on two processors
-LIMIT = 1200
+#: seconds for the tests of one kind: seldom a third of it, on two quiet processors
+LIMIT = 1800
 ODD_FLAGS = (
     "--default-ulimit nofile=1000:2000 --default-shm-size 128M --init --ip 127.0.0.1 --userland-proxy=false "
     "--log-driver local --log-opt max-size=10m --default-cgroupns-mode private --live-restore "

@@ -80,7 +80,7 @@ CONTAINER = {
     "dns_search": Example('["example.test"]', '"other.test"'),
     "dns_opt": Example('["use-vc"]', '["use-vc", "no-tld-query"]'),
     "extra_hosts": Example('["db.test:10.0.0.5"]', '{ "db.test" = "10.0.0.6", "v6.test" = "::1" }'),
-    "volumes": Example('["data:/data", "./conf:/conf:ro", "/anonymous"]', '[{ type = "volume", source = "data", target = "/data", read_only = true }, { type = "tmpfs", target = "/scratch", tmpfs = { size = "1m" } }]'),
+    "volumes": Example('["data:/data", "./conf:/conf:ro", "/anonymous"]', '[{ type = "volume", source = "data", target = "/data", read_only = true }, { type = "tmpfs", target = "/fleeting", tmpfs = { size = "1m" } }]'),
     "configs": Example('[{ source = "motd", target = "/etc/app/motd" }]', '[{ source = "motd", target = "/etc/motd", mode = "0440", uid = 5 }, { source = "other", target = "/etc/app/other", on_change = "restart" }]'),
     "secrets": Example('["key"]', '[{ source = "key", target = "other", on_change = "restart" }]'),
     "volumes_from": Example('["donor:ro"]', '["donor"]'),

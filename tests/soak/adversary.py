@@ -1,8 +1,10 @@
 """Random operations at full speed against `reconciler run` on an engine: it ends settled, with nothing foreign touched.
 
     scripts/engine exec python -m tests.soak.adversary [--seconds 600] [--seed 1]
+    scripts/engine exec python -m tests.soak.adversary --seconds 3600 --pace 5      # an hour of one and the same process
 
-Prints what was done and what it came to; the exit status is 1 when a promise was broken.
+Prints what was done and what it came to; the exit status is 1 when a promise was broken. With `--pace` a deed is done
+every so many seconds and the service is never killed: then its memory and its open files have to stay as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import os
 import random
 import secrets
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,9 @@ from tests.support.proxy import Proxy
 
 #: seconds for the last settling: what is still backing off waits for 2 s at most
 SETTLING = 90.0
+#: how often the one process is looked at, in seconds, and how much more memory its last quarter may take than its second
+SAMPLING = 10.0
+GROWTH = 1.05
 CONFIGURATION = """
 state_directory = "{state}"
 [log]
@@ -118,12 +124,18 @@ def fingerprint(api: docker.APIClient, name: str, made: list[str]) -> dict[str, 
     return found
 
 
-def attack(target: Target, service: Service, seconds: float, chance: random.Random) -> tuple[Counter[str], int]:
-    """Deed after deed; how often each was done, and how many the engine refused."""
+def attack(
+    target: Target, service: Service, options: argparse.Namespace
+) -> tuple[Counter[str], int, list[tuple[int, int, int]]]:
+    """Deed after deed; how often each was done, how many the engine refused, and what the service took meanwhile."""
+    chance = random.Random(options.seed)
     table = deeds(target, chance)
+    if options.pace:
+        del table["SIGKILL"]
     names, weights = list(table), [weight for weight, _ in table.values()]
     done: Counter[str] = Counter()
-    refused, until = 0, time.monotonic() + seconds
+    samples = [service.takes()]
+    refused, until = 0, time.monotonic() + options.seconds
     while time.monotonic() < until:
         (name,) = chance.choices(names, weights)
         try:
@@ -132,9 +144,24 @@ def attack(target: Target, service: Service, seconds: float, chance: random.Rand
         except (APIError, OSError):
             refused += 1
         service.look_after()
+        if until - time.monotonic() < options.seconds - SAMPLING * len(samples):
+            samples.append(service.takes())
         # Now and then it is left alone for long enough to get somewhere.
-        time.sleep(chance.choice([0, 0, 0.02, 0.1, 0.5, 2.0]))
-    return done, refused
+        time.sleep(options.pace or chance.choice([0, 0, 0.02, 0.1, 0.5, 2.0]))
+    return done, refused, samples
+
+
+def grown(samples: list[tuple[int, int, int]]) -> list[str]:
+    """Which of files, threads and memory grew between the second and the last quarter."""
+    quarter = len(samples) // 4
+    broken = []
+    for place, what in enumerate(("files", "threads", "KiB")):
+        early = statistics.median(sample[place] for sample in samples[quarter : 2 * quarter])
+        late = statistics.median(sample[place] for sample in samples[-quarter:])
+        print(f"    {what}: {early:.0f} in the second quarter, {late:.0f} in the last ({late / early:.3f})")
+        if late > early * GROWTH:
+            broken.append(f"{what} grow: {early:.0f} -> {late:.0f}")
+    return broken
 
 
 def settles(target: Target, host: str, seconds: float) -> float:
@@ -173,6 +200,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=0, help="seconds between two deeds, and nobody kills the service")
     options = parser.parse_args()
     host = find_engine()
     if host is None:
@@ -186,12 +214,12 @@ def main() -> int:
         target = Target(name, root / "specs", api, Proxy(root, host))
         made = strangers(api, name)
         try:
-            return soak(target, host, made, options.seconds, options.seed)
+            return soak(target, host, made, options)
         finally:
             clean(api, name, made)
 
 
-def soak(target: Target, host: str, made: list[str], seconds: float, number: int) -> int:
+def soak(target: Target, host: str, made: list[str], options: argparse.Namespace) -> int:
     restore(target)
     service = Service(target.directory.parent, target.proxy.address)
     target.service = service.signal
@@ -201,7 +229,7 @@ def soak(target: Target, host: str, made: list[str], seconds: float, number: int
         service.end()
         return 1
     before, was = fingerprint(target.api, target.name, made), service.takes()
-    done, refused = attack(target, service, seconds, random.Random(number))
+    done, refused, samples = attack(target, service, options)
     restore(target)
     took = settles(target, host, SETTLING)
     if took < 0:
@@ -219,12 +247,14 @@ def soak(target: Target, host: str, made: list[str], seconds: float, number: int
     crashes = [line for line in lines if not line.startswith("{")]
     if crashes:
         broken.append("the log has lines that are none of ours:\n" + "\n".join(crashes[:30]))
-    print(f"seed {number}: {done.total()} deeds in {seconds:.0f} s, {refused} more refused by the engine")
+    print(f"seed {options.seed}: {done.total()} deeds in {options.seconds:.0f} s, {refused} more refused by the engine")
     print("    " + ", ".join(f"{name} {count}" for name, count in done.most_common()))
     print(f"    log: {', '.join(f'{name} {count}' for name, count in events.most_common(12))}")
     print(
         f"    files, threads, KiB: {was} before, {takes} after; {service.starts} starts; settled {took:.1f} s after the last deed"
     )
+    if options.pace:
+        broken += grown(samples)
     for text in broken:
         print(f"BROKEN: {text}")
     if broken:
