@@ -109,7 +109,7 @@ def boot_and_install(box: Box) -> None:
 
 def ready_only_after_the_first_good_pass(box: Box) -> None:
     box.write("/etc/reconciler/config.toml", '[[project]]\npath = "specs"\n')
-    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "1"))
+    box.write("/etc/reconciler/specs/shop.toml", "nonsense\n")
     box.sh(
         "systemctl mask --runtime --now docker.service docker.socket; systemctl daemon-reload; systemctl start --no-block reconciler"
     )
@@ -118,10 +118,15 @@ def ready_only_after_the_first_good_pass(box: Box) -> None:
     must(box.show("ActiveState") == "activating", "not ready without an engine")
     box.say(f"without an engine: {box.show('ActiveState')}, {box.show('StatusText')[:60]!r}")
     box.sh("systemctl unmask --runtime docker.service docker.socket; systemctl start docker.service")
+    box.until("looked at", lambda: "specs: invalid" in box.show("StatusText"))
+    time.sleep(2)
+    must(box.show("ActiveState") == "activating", "not ready while nothing is kept")
+    box.say(f"engine started, a mistake in the spec: {box.show('ActiveState')}, {box.show('StatusText')!r}")
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "1"))
     box.until("ready", lambda: box.show("ActiveState") == "active")
     must(box.version() == "1", "ready means that it runs")
     box.until("settled", box.is_settled)
-    box.say(f"engine started: {box.show('ActiveState')}, {box.show('StatusText')!r}")
+    box.say(f"corrected: {box.show('ActiveState')}, {box.show('StatusText')!r}")
 
 
 def it_is_confined(box: Box) -> None:
