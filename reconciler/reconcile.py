@@ -65,7 +65,7 @@ def look(
     observed, warnings = _ask_registries(desired, observed, engine)
     desired = desired._replace(warnings=(*desired.warnings, *warnings))
     planned = plan(desired, observed, request, locate)
-    return Pass(desired, observed, check(planned, observed, may_lose_volumes=desired.prune))
+    return Pass(desired, observed, check(planned, observed, may_lose_volumes=desired.prune or None))
 
 
 def look_destroy(desired: DesiredState, engine: Engine, request: Request) -> Pass:

@@ -15,7 +15,7 @@ from threading import BoundedSemaphore, Event
 from typing import NamedTuple
 
 from reconciler.apply.actions import Performer
-from reconciler.apply.readiness import Clock, StaleError
+from reconciler.apply.readiness import Clock, StaleError, StoppedError
 from reconciler.engine.interface import Engine
 from reconciler.errors import EngineError, EngineRefusedError, NotFoundError, OutcomeUnknownError
 from reconciler.model.address import Address, Kind
@@ -187,7 +187,7 @@ def _perform(run: _Run, change: Change) -> Outcome:
     warnings: list[str] = []
     undone: list[Step] = []
     run.notify(Happening(change.address, change.verb, "start"))
-    status, message, is_final, is_unclear = Status.DONE, "", False, False
+    status, message, is_final, is_unclear, is_stopped = Status.DONE, "", False, False, False
     for step in change.steps:
         try:
             run.notify(Happening(change.address, change.verb, "action", describe(step.action)))
@@ -199,11 +199,13 @@ def _perform(run: _Run, change: Change) -> Outcome:
             is_unclear = taken_back is _Taken.UNCLEAR
             if taken_back is _Taken.BACK and _serves_again(undone):
                 status = Status.RESTORED
-            is_final = _is_final(error, status)
+            is_final, is_stopped = _is_final(error, status), isinstance(error, StoppedError)
             break
         undone = [step] if step.commits else [*undone, step]
     seconds = time.monotonic() - began
-    return Outcome(change.address, change.verb, status, seconds, message, tuple(warnings), is_final, is_unclear)
+    return Outcome(
+        change.address, change.verb, status, seconds, message, tuple(warnings), is_final, is_unclear, is_stopped
+    )
 
 
 def _is_final(error: EngineError, status: Status) -> bool:

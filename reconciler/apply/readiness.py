@@ -26,6 +26,10 @@ class StaleError(EngineError):
     """The object is no longer the one that was observed."""
 
 
+class StoppedError(EngineError):
+    """The run was stopped while a container was waited for: that says nothing of the container."""
+
+
 class _EndedError(EngineRefusedError):
     """A container will not come to what was waited for; what it wrote says why."""
 
@@ -59,7 +63,8 @@ class Waiting:
         """Until a condition holds.
 
         Raises:
-            EngineRefusedError: it never will, it takes longer than its `timeout` (0 waits on), or the run was stopped.
+            EngineRefusedError: it never will, or it takes longer than its `timeout` (0 waits on).
+            StoppedError: the run was stopped.
         """
         name, condition, timeout = action.container.name, action.condition, action.timeout
         deadline = self._clock.now() + timeout
@@ -73,7 +78,7 @@ class Waiting:
                     if not missing:
                         return
             except _EndedError as error:
-                raise self._with_output(name, answer, error) from None
+                raise self._with_output(answer, error) from None
             if timeout and self._clock.now() >= deadline:
                 if missing:
                     raise _without_ports(name, missing, timeout)
@@ -86,7 +91,8 @@ class Waiting:
         """Until a container has proved itself.
 
         Raises:
-            EngineRefusedError: it ended, was started again, is unhealthy, takes too long, or the run was stopped.
+            EngineRefusedError: it ended, was started again, is unhealthy, or takes too long.
+            StoppedError: the run was stopped.
         """
         name, began = action.container.name, self._clock.now()
         samples, since = 0, began
@@ -97,7 +103,7 @@ class Waiting:
             try:
                 lacks = _lacks(action, answer)
             except _EndedError as error:
-                raise self._with_output(name, answer, error) from None
+                raise self._with_output(answer, error) from None
             now = self._clock.now()
             samples, since = (0, now) if lacks else (samples + 1, since)
             if not lacks and (checked or (samples >= _SAMPLES and now - since >= action.ready_after)):
@@ -106,7 +112,7 @@ class Waiting:
             if now - began >= allowed and (lacks or action.timeout):
                 why = lacks or f"it has not run for {action.ready_after:g} s"
                 late = _EndedError(f"{name} is not ready after {allowed:g} s: {why}")
-                raise self._with_output(name, answer, late)
+                raise self._with_output(answer, late)
             self._pause(name, _POLL_SECONDS if checked or lacks else pause)
 
     def drain(self, seconds: float) -> None:
@@ -135,13 +141,19 @@ class Waiting:
 
     def _pause(self, name: str, seconds: float) -> None:
         if seconds and self._clock.pause(seconds, self._cancelled):
-            raise EngineRefusedError(f"stopped while waiting for {name}")
+            raise StoppedError(f"stopped while waiting for {name}")
 
-    def _with_output(self, name: str, answer: Json, error: _EndedError) -> EngineRefusedError:
+    def _with_output(self, answer: Json, error: _EndedError) -> EngineRefusedError:
         """The error with what the container said, but for what must not be shown."""
         state = answer.get("State") or {}
         said = self._shown(health_log(state) + _last_lines(self._engine, answer["Id"], state), answer)
-        return EngineRefusedError(f"{error}{said}", hint="" if said else f"see `docker logs {name}`")
+        # What did not prove itself is taken away, mostly: there will be no log to look into.
+        hint = (
+            ""
+            if said
+            else "it wrote nothing that can be read; have it, or its health check, write why it does not work"
+        )
+        return EngineRefusedError(f"{error}{said}", hint=hint)
 
     def _shown(self, text: str, answer: Json) -> str:
         pairs = (str(pair).partition("=") for pair in (answer.get("Config") or {}).get("Env") or ())

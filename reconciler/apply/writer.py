@@ -251,13 +251,16 @@ def _is_left_behind(lease: Lease) -> bool:
 
 def _is_alive(lease: Lease, own: Lease | None) -> bool:
     """`own` was made just now, so that its time is the engine's own."""
-    if _is_left_behind(lease):
-        return False
+    return not _is_left_behind(lease) and not has_run_out(lease, own.created if own is not None else "")
+
+
+def has_run_out(lease: Lease, now: str) -> bool:
+    """Whether a lease is good no more, by the engine's clock, which says `now`."""
     try:
-        now = datetime.fromisoformat(own.created if own is not None else "")
-        return (now - datetime.fromisoformat(lease.created)).total_seconds() < lease.seconds
+        age = datetime.fromisoformat(now) - datetime.fromisoformat(lease.created)
+        return age.total_seconds() >= lease.seconds
     except (ValueError, TypeError):
-        return True  # an engine that tells no times
+        return False  # an engine that tells no times
 
 
 def _open(directory: Path, name: str) -> int:

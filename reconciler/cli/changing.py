@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cli.documents import print_json
-from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, plan_text, report_text
+from reconciler.cli.render import DESTROYING, PLANNING, Painter, Wording, clean, plan_text, report_text
 from reconciler.cli.session import (
     kept_hashes,
     load_spec,
@@ -53,6 +53,7 @@ def plan(options: argparse.Namespace) -> int:
         print(
             f"\nSaved to {options.out}; `reconciler apply {options.out}` carries it out if nothing has moved by then."
         )
+    _say_who_is_at_it(made)
     return 2 if options.detailed_exitcode and not made.plan.is_settled else 0
 
 
@@ -71,7 +72,21 @@ def drift(options: argparse.Namespace) -> int:
         print(plan_text(found, Painter()).rpartition("\n\n")[0])
         count = len(found.changes)
         print(f"\nDrift: {count} resource{'' if count == 1 else 's'}. `reconciler apply` corrects it.")
+    _say_who_is_at_it(made)
     return 0 if found.is_settled else 2
+
+
+def _say_who_is_at_it(made: Pass) -> None:
+    """What somebody is in the middle of looks like what was cut off."""
+    if made.plan.is_settled or not made.observed.leases:
+        return
+    from reconciler.apply.writer import holder_of
+    from reconciler.cli.looking import for_how_long
+
+    writer = holder_of(made.observed.leases, made.desired.project)
+    if writer is not None:
+        who = f"{clean(str(writer.holder))}{for_how_long(writer)}"
+        print(f"note: being changed by {who}; some of this is work half done", file=sys.stderr, flush=True)
 
 
 # --- apply and destroy ---------------------------------------------------------------------------------------------

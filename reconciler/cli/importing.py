@@ -28,7 +28,7 @@ def import_(options: argparse.Namespace) -> int:
         return _import_running(options)
     target = _target(options, Path(options.files[0]))
     directory = (target.parent if target else Path(options.files[0]).parent).absolute()
-    imported = import_files(options.files, options.project, options.profile, os.environ, directory)
+    imported = import_files(options.files, options.project, options.profile, os.environ, directory, _shown(target))
     return _finish(imported, target)
 
 
@@ -42,7 +42,7 @@ def _import_running(options: argparse.Namespace) -> int:
     directory = (target.parent if target else Path.cwd()).absolute()
     engine = open_engine(options)
     try:
-        imported = import_running(engine, options.files, options.project, os.environ, directory)
+        imported = import_running(engine, options.files, options.project, os.environ, directory, _shown(target))
     finally:
         engine.close()
     return _finish(imported, target)
@@ -56,11 +56,18 @@ def _target(options: argparse.Namespace, first: Path) -> Path | None:
     target = Path(options.output) if options.output else beside / DEFAULT_NAME
     if target.is_dir():
         target /= DEFAULT_NAME
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is not a regular file\n    hint: `-o -` prints the spec")
     if target.exists() and not options.force:
         raise UsageError(f"{target} is there already\n    hint: --force overwrites it; -o names another file")
     if not target.parent.is_dir():
         raise UsageError(f"there is no directory {target.parent}\n    hint: make it first")
     return target
+
+
+def _shown(target: Path | None) -> str:
+    return str(target) if target else "the spec"
 
 
 def _finish(imported: Imported, target: Path | None) -> int:
@@ -79,8 +86,10 @@ def _finish(imported: Imported, target: Path | None) -> int:
                 file=sys.stderr,
             )
     for problem in imported.problems:
-        print(f"warning: the spec needs a correction: {problem}", file=sys.stderr)
-    return 0 if not imported.broken else 1
+        print(f"warning: {problem}", file=sys.stderr)
+    if imported.broken:
+        print("error: the spec needs these corrections before it can be planned", file=sys.stderr)
+    return 1 if imported.broken else 0
 
 
 def _write(target: Path, text: str) -> None:

@@ -50,14 +50,14 @@ def status(options: argparse.Namespace) -> int:
     else:
         _print_table(lines)
         if writer is not None:
-            print(f"\nBeing changed by {clean(str(writer.holder))}{_for_how_long(writer)}.")
+            print(f"\nBeing changed by {clean(str(writer.holder))}{for_how_long(writer)}.")
         print(
             f"\n{'Settled' if settled else 'Not settled: `reconciler plan` shows the difference'}; {'healthy' if healthy else 'not healthy'}."
         )
     return 0 if settled and healthy else 2
 
 
-def _for_how_long(writer: Lease) -> str:
+def for_how_long(writer: Lease) -> str:
     since = ago(datetime.fromtimestamp(writer.since, UTC).isoformat()) if writer.since > 0 else ""
     return f" for {since}" if since else ""
 

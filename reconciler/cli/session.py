@@ -76,7 +76,8 @@ def _addresses(text: str, desired: DesiredState, *, removed: bool) -> list[Addre
     if address in desired.resources:
         return [address]
     instances = [item.address for item in desired.instances(address)] if address.kind is Kind.CONTAINER else []
-    if instances and (not address.instance or instances == [address.whole]):
+    is_only_instance = address.instance == 1 and instances == [address.whole]
+    if instances and (not address.instance or is_only_instance):
         return [*instances, address] if removed else instances
     if not removed:
         raise UsageError(f"{text} is not in the spec\n    hint: {_known(desired)}")

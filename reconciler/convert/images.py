@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.convert.compose.scalars import show_scalar
 from reconciler.convert.compose.values import Map, Seq, Text, flag
 from reconciler.convert.output import Output, Section
+from reconciler.spec.builds import REMOTE
 from reconciler.spec.long_forms import BUILD
 
 
@@ -52,6 +53,9 @@ class Images:
     def _build(self, name: str, service: Map) -> dict[str, Any]:
         value: Map = service["build"]
         made: dict[str, Any] = {"context": value.get("context") or Text(".")}
+        if REMOTE.match(made["context"]):
+            message = f"{made['context']} has to be cloned, and the directory named: a spec builds what it can look at"
+            self.output.note(value.place("context"), f"services.{name}.build.context", message)
         for key, item in value.items():
             subject = f"services.{name}.build.{key}"
             if key in ("context",) or key.startswith("x-") or item is None:

@@ -132,9 +132,11 @@ def _container(running: Running, name: str, container: ObservedContainer) -> dic
         ):
             made[row.name] = undeclare(row.name, value)
     made |= _rest(running, name, seen, silence)
+    if container.mac_address:
+        _fix_mac(running, name, made, str(found.get("network_mode")), container.mac_address)
     for row in CONTAINER:
         if not row.declared and seen.get(row.name) != row.default:
-            message = f"{row.path} = {seen[row.name]} is not carried over: a spec cannot say it"
+            message = f"{row.path} = {row.form.show(seen[row.name])} is not carried over: a spec cannot say it"
             running.output.note(NOWHERE, f"container.{name}", message)
     return made
 
@@ -208,6 +210,17 @@ def _rest(running: Running, name: str, seen: Mapping[str, Any], silence: Mapping
         made["networks"] = networks if any(networks.values()) else list(networks)
         made.pop("network_mode", None)
     return made
+
+
+def _fix_mac(running: Running, name: str, made: dict[str, Any], mode: str, mac: str) -> None:
+    """A MAC address that was asked for belongs to the network that the container was made with."""
+    networks = made.get("networks")
+    if not networks or mode not in networks:
+        message = f"{mac} is not carried over: with network_mode = {mode} there is no network for it"
+        running.output.note(NOWHERE, f"container.{name}.mac_address", message)
+        return
+    tables = networks if isinstance(networks, dict) else {network: {} for network in networks}
+    made["networks"] = {**tables, mode: {**tables[mode], "mac_address": mac}}
 
 
 def _endpoint(name: str, endpoint: Mapping[str, Any]) -> dict[str, Any]:

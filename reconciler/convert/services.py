@@ -60,7 +60,7 @@ class Service(NamedTuple):
         return f"services.{self.name}.{key}"
 
 
-def container(service: Service) -> dict[str, Any]:
+def container(service: Service, *, is_job: bool = False) -> dict[str, Any]:
     """The options of a container, without its image and `kind`."""
     made: dict[str, Any] = {}
     value = service.value
@@ -73,7 +73,7 @@ def container(service: Service) -> dict[str, Any]:
             continue
         if key in WITHOUT_MEANING:
             service.note(key, WITHOUT_MEANING[key])
-        elif key in ("links", "external_links") and value.get("network_mode") is not None:
+        elif key in ("links", "external_links", "mac_address") and value.get("network_mode") is not None:
             service.note(
                 key, f"is not carried over: with network_mode = {value['network_mode']} there is no network for it"
             )
@@ -85,6 +85,11 @@ def container(service: Service) -> dict[str, Any]:
         _put(made, "depends_on", _dependencies(service, _depends_on(value)))
     if value.get("scale") is not None:
         made["scale"] = number(value["scale"])
+    if is_job and made.get("scale", 1) != 1:
+        service.note(
+            "scale" if value.get("scale") is not None else "deploy",
+            f"is not carried over: others wait for its end, and such a job runs once, not {made.pop('scale')} times",
+        )
     return {key: item for key, item in made.items() if not (key == "scale" and item == 1)}
 
 

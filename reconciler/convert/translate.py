@@ -9,7 +9,7 @@ from reconciler.convert.compose.documents import fail
 from reconciler.convert.compose.project import Project
 from reconciler.convert.compose.scalars import show_scalar
 from reconciler.convert.compose.selection import selected
-from reconciler.convert.compose.values import Map, Seq, Text, flag
+from reconciler.convert.compose.values import Map, Place, Seq, Text, flag
 from reconciler.convert.images import Images
 from reconciler.convert.mounts import named_volume
 from reconciler.convert.output import Output, Section
@@ -27,6 +27,8 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
     Raises:
         SpecError: the project names what it does not declare.
     """
+    if not project.document.get("services"):
+        raise fail(Place(project.files[0], 0), "declares no services", "name a Compose file with services:")
     services = selected(project.document.get("services") or Map(), profiles)
     output = Output([], [], [])
     head = Section("project")
@@ -55,7 +57,7 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
         section.table["image"] = image
         if name in jobs and "kind" in BY_NAME[Kind.CONTAINER]:
             section.table["kind"] = "job"
-        section.table |= container(Service(name, service, output, services, lost))
+        section.table |= container(Service(name, service, output, services, lost), is_job=name in jobs)
         section.comments += _left_out(output, name)
         output.sections.append(section)
     for kind, key in (("network", "networks"), ("volume", "volumes"), ("config", "configs"), ("secret", "secrets")):

@@ -16,6 +16,7 @@ from reconciler.engine.streams import follow_build, read_lines
 from reconciler.errors import EngineRefusedError
 from reconciler.model.desired import Build
 from reconciler.model.forms import write_ulimits
+from reconciler.model.redaction import secrets_of_build
 
 
 class ClassicBuilder(NamedTuple):
@@ -47,7 +48,7 @@ class ClassicBuilder(NamedTuple):
         )
         try:
             with closing(chunks):
-                follow_build(read_lines(chunks, doing), doing, progress)
+                follow_build(read_lines(chunks, doing), doing, progress, secrets_of_build(build))
         except EngineRefusedError as error:
             if note := classic_builder_note(dockerfile, self.no_buildkit):
                 raise EngineRefusedError(str(error), error.status, note) from error

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Collection
 
 from reconciler.engine.interface import Progress
+from reconciler.model.redaction import hide
 
 _LINE = re.compile(r"#(\d+) (.*)")
 _OUTPUT = re.compile(r"\d+\.\d+ (.*)")
@@ -24,10 +26,11 @@ _LONGEST = 500
 
 
 class BuildLog:
-    """Reads line after line; what is worth it goes to `progress`."""
+    """Reads line after line; what is worth it goes to `progress`. What is `hidden` goes nowhere."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, hidden: Collection[str] = ()) -> None:
         self._progress = progress
+        self._hidden = hidden
         self._names: dict[str, str] = {}
         self._outputs: dict[str, deque[str]] = {}
         self._failed = ""
@@ -36,7 +39,7 @@ class BuildLog:
         self._rest: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def add(self, line: str) -> None:
-        line = line.rstrip()[:_LONGEST]
+        line = hide(line.rstrip(), self._hidden)[:_LONGEST]
         if self._error:
             self._error.append(line)
         elif line.startswith("ERROR: "):

@@ -27,6 +27,7 @@ from reconciler.engine.refusals import hint_for, refused
 from reconciler.engine.staging import remove, stage
 from reconciler.errors import EngineError, EngineRefusedError, EngineUnavailableError, OutcomeUnknownError
 from reconciler.model.desired import Build
+from reconciler.model.redaction import secrets_of_build
 
 #: seconds for a program that was asked to end
 _GRACE = 5.0
@@ -77,7 +78,7 @@ class BuildKit:
             secrets = {name: f"/proc/self/fd/{descriptor}" for name, descriptor in descriptors.items()}
             image_id = place / "image-id"
             words = arguments(build, staged, tags, labels, secrets, str(image_id))
-            log = BuildLog(progress)
+            log = BuildLog(progress, secrets_of_build(build))
             environment = variables(self._endpoint, self._environment, configuration)
             code = self._run([self._buildx, *words], environment, list(descriptors.values()), log, doing)
             if code != 0:

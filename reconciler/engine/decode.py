@@ -12,7 +12,7 @@ from reconciler.model.observed import ObservedContainer, ObservedImage, Observed
 from reconciler.model.options import Option
 from reconciler.model.ownership import CONTENTS, HOLDER
 from reconciler.model.rows import CONTAINER, NETWORK, VOLUME
-from reconciler.model.scalars import declare_path, read_swappiness
+from reconciler.model.scalars import PATHS_UNCONFINED, declare_path, read_swappiness
 from reconciler.model.structures import read_endpoint
 from reconciler.model.values import Value
 
@@ -92,6 +92,7 @@ def decode_container(answer: Json) -> ObservedContainer:
         restart_count=int(answer.get("RestartCount") or 0),
         contents=recorded,
         holders=_holders(answer),
+        mac_address=((answer.get("Config") or {}).get("MacAddress") or "").lower(),
     )
 
 
@@ -107,9 +108,15 @@ def _holders(answer: Json) -> tuple[str, ...]:
 
 
 def _asked_for(host: Json) -> list[str]:
-    """The security options without `label=disable`, which the engine adds by itself to such containers."""
+    """The security options without `label=disable`, which the engine adds by itself to such containers.
+
+    That no path is masked stands elsewhere; those of a privileged one are null.
+    """
     adds = host.get("Privileged") or host.get("PidMode") == "host" or host.get("IpcMode") == "host"
-    return [option for option in host.get("SecurityOpt") or () if not (adds and option == "label=disable")]
+    options = [option for option in host.get("SecurityOpt") or () if not (adds and option == "label=disable")]
+    return (
+        [*options, PATHS_UNCONFINED] if host.get("MaskedPaths") == [] and host.get("ReadonlyPaths") == [] else options
+    )
 
 
 def _mapping(value: Value) -> Mapping[str, Value]:

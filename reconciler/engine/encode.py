@@ -11,6 +11,7 @@ from reconciler.model.options import Option
 from reconciler.model.ownership import HOLDER, PROJECT
 from reconciler.model.plan import VOLUMES_FROM, CreateContainer, CreateNetwork, CreateVolume
 from reconciler.model.rows import BY_NAME
+from reconciler.model.scalars import PATHS_UNCONFINED
 from reconciler.model.structures import endpoint_body
 from reconciler.model.values import Config, Value
 
@@ -32,6 +33,7 @@ def encode_container(action: CreateContainer) -> Json:
         section, _, _ = row.path.partition(".")
         # What inspect shows under Config stands at the top level of the body.
         _put(flat["HostConfig"] if section == "HostConfig" else flat, row, value)
+    _encode_paths(flat["HostConfig"])
     donors = {option: donor.id or donor.name for option, donor in action.donors.items()}
     mounted = {
         donors.get(f"{VOLUMES_FROM}{name}", name): mode for name, mode in _mapping(config.get("volumes_from")).items()
@@ -55,6 +57,14 @@ def _put(target: Json, row: Option, value: Value) -> None:
     written = None if value is None else row.form.write(value)
     for name, item in {key: written}.items() if section else (written or {}).items():
         target[name] = [*target[name], *item] if target.get(name) and isinstance(item, list) else item
+
+
+def _encode_paths(host: Json) -> None:
+    """What is a security option to a person is two lists to the engine."""
+    options = host.get("SecurityOpt") or []
+    if PATHS_UNCONFINED in options:
+        host["SecurityOpt"] = [option for option in options if option != PATHS_UNCONFINED]
+        host["MaskedPaths"], host["ReadonlyPaths"] = [], []
 
 
 def _encode_mounts(host: Json, mounts: Mapping[str, Any], action: CreateContainer) -> None:

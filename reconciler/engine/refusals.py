@@ -15,7 +15,7 @@ from reconciler.errors import EngineRefusedError, EngineUnavailableError, NotFou
 #: first thing goes wrong, which is seldom: together they would take 3 ms of each start
 _HINTS = (
     (
-        r"port is already allocated|address already in use|ports are not available",
+        r"port is already allocated|(?:listen|bind).*address already in use|ports are not available",
         "another container or program on this host has that port; `docker ps` and `ss -ltnp` show which",
     ),
     (
@@ -47,6 +47,66 @@ _HINTS = (
     (
         r"pool overlaps with other one|subnet .* is already used|could not find an available.* pool|address pools have been fully subnetted",
         "its subnet is in use by another network; choose another one in `ipam`, or remove networks nobody needs",
+    ),
+    (
+        r"address already in use",
+        "another container on that network has that address; `docker network inspect` shows which",
+    ),
+    (
+        r"invalid address|no configured subnet|supported only when connecting to networks with user configured subnets",
+        "choose an address in the subnet of that network, and give the network that subnet in `ipam`",
+    ),
+    (
+        r"unable to find (?:user|group)|no matching entries in (?:passwd|group) file",
+        "the image has no such user or group; write numbers, or names from its /etc/passwd and /etc/group",
+    ),
+    (
+        r"gathering device information|error stat'?ing device",
+        "the engine's host has no such device; check `devices`",
+    ),
+    (
+        r"could not select device driver",
+        "the engine has no driver for that; GPUs need NVIDIA's Container Toolkit on its host",
+    ),
+    (
+        r"unknown (?:or invalid )?runtime",
+        "the engine has no such runtime; `docker info` lists those it has, its daemon.json adds one",
+    ),
+    (
+        r"range of CPUs is from|requested (?:CPUs|memory nodes) are not available",
+        "the engine's host has fewer processors; write less in `cpus`, or others in `cpuset`",
+    ),
+    (
+        r"/proc/sys/|sysctl",
+        "the kernel of the engine's host has no such setting, or none for containers; check `sysctls`",
+    ),
+    (
+        r"plugin .*not found|could not find (?:plugin|driver)",
+        "the engine has no such driver; `docker info` lists its plugins, `docker plugin install` adds one",
+    ),
+    (
+        r"failed to initialize logging driver|unknown log opt",
+        "its logging driver takes no such option; check `logging`",
+    ),
+    (
+        r"unknown capability|invalid Cap(?:Add|Drop)",
+        "check the names in `cap_add` and `cap_drop`: capabilities(7) lists them",
+    ),
+    (
+        r"apparmor failed to apply profile",
+        "the engine's host has no such profile; load it with `apparmor_parser`, or take it out of `security_opt`",
+    ),
+    (
+        r"mount a directory onto a file|mounting .* not a directory",
+        "of a mount one side is a file and the other a directory; check both paths in `volumes`",
+    ),
+    (
+        r"failed to mount local volume",
+        "its `driver_opts` cannot be mounted on the engine's host; check them, and that the server and the tools are there",
+    ),
+    (
+        r"cannot join .* of a non running container",
+        "what it shares with does not run; see `docker logs` of that, and start it first",
     ),
     (
         r"(?:bind source path|source path|bind mount source).* does not exist|invalid mount config for type .bind.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from reconciler.engine.interface import Json, Progress
 from reconciler.engine.refusals import refused
 from reconciler.errors import EngineRefusedError, OutcomeUnknownError
+from reconciler.model.redaction import hide
 
 LONGEST_LINE = 1024 * 1024
 _KEPT_LINES = 20
@@ -137,8 +138,8 @@ def _fraction(detail: object) -> float:
     return min(max(current / total, 0.0), 1.0)
 
 
-def follow_build(events: Iterable[Json], doing: str, progress: Progress) -> str:
-    """Read a build to its end; the id of the image.
+def follow_build(events: Iterable[Json], doing: str, progress: Progress, hidden: Collection[str] = ()) -> str:
+    """Read a build to its end; the id of the image. What is `hidden` is in no line that is told.
 
     Raises:
         EngineRefusedError: the build failed; the message ends with the last 20 lines of its log.
@@ -148,16 +149,16 @@ def follow_build(events: Iterable[Json], doing: str, progress: Progress) -> str:
     image_id, line = "", ""
     for event in events:
         if message := failure_in(event):
-            told = "\n".join(f"    | {text}" for text in [*log, line] if text)
-            error = refused(doing, _status_of(event), f"{message}\n{told}" if told else message)
-            raise error
+            told = "\n".join(f"    | {text}" for text in [*log, hide(line, hidden)] if text)
+            message = hide(message, hidden)
+            raise refused(doing, _status_of(event), f"{message}\n{told}" if told else message)
         if isinstance(event.get("aux"), dict):
             image_id = str(event["aux"].get("ID") or image_id)
         *whole, line = (line + str(event.get("stream") or event.get("status") or "")).split("\n")
         if "status" in event and line:
             whole, line = [line], ""
         for text in filter(str.strip, whole):
-            log.append(text.rstrip()[:500])
+            log.append(hide(text.rstrip(), hidden)[:500])
             progress(log[-1])
     if not image_id:
         raise OutcomeUnknownError(f"the engine stopped telling how far it is with: {doing}; look again")

@@ -18,6 +18,8 @@ _DROPPED = re.compile(
 # Said of what nobody asked for: the ports of host networking (the spec's own warning), and swap where it is not limited.
 _PORTS = re.compile("published ports", re.IGNORECASE)
 _SWAP = re.compile("limited without swap", re.IGNORECASE)
+# A MAC address is sent in the old place too, for engines before 25.
+_TWICE = re.compile("container-wide MacAddress field is now deprecated", re.IGNORECASE)
 _ADVICE = "take the option out, or use a host whose kernel and control groups have it"
 
 
@@ -30,7 +32,7 @@ def refuse_dropped(warnings: Iterable[str], config: Config) -> tuple[str, ...]:
     Raises:
         EngineRefusedError: the engine left something out; in its words.
     """
-    said = tuple(warnings)
+    said = tuple(text for text in warnings if not _TWICE.search(text))
     dropped = [text for text in said if _DROPPED.search(text) and not _PORTS.search(text)]
     if config.get("memswap_limit") is None:
         dropped = [text for text in dropped if not _SWAP.search(text)]

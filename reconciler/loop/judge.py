@@ -211,7 +211,7 @@ def learn(
     for change, outcome in done:
         if change.verb is Verb.BLOCKED:
             continue
-        if outcome.status in (Status.FAILED, Status.RESTORED):
+        if outcome.has_failed:
             key = key_of(change, before.desired, tried)
             failures[change.address] = _failed(outcome, key, failures.get(change.address), rules, now)
         elif outcome.status is Status.DONE:

@@ -229,7 +229,7 @@ class Passes:
     def _act(self, pass_id: str, made: Pass, cancelled: threading.Event) -> tuple[Report, Pass, float]:
         around = self._around
         assert self.judgement is not None
-        plan = check(self.judgement.plan, made.observed, may_lose_volumes=made.desired.prune)
+        plan = check(self.judgement.plan, made.observed, may_lose_volumes=made.desired.prune or None)
         after, looked_at = made, around.clock.now()
 
         def again() -> Pass:

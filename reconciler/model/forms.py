@@ -9,7 +9,9 @@ Units and defaults: Engine API v1.41 to v1.51 and the Compose specification.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import json
 import posixpath
 import re
 import shlex
@@ -111,9 +113,31 @@ def declare_security(raw: list[str]) -> tuple[str, ...] | None:
         key, mark, value = re.match(r"([^=:]*)([=:]?)(.*)", str(item), re.DOTALL).groups()  # type: ignore[union-attr]
         if key == "no-new-privileges" and value in ("", "true"):
             options.add("no-new-privileges")
+        elif key == "seccomp" and value.lstrip().startswith("{"):
+            options.add(f"{key}={_compact(value)}")
         else:
             options.add(f"{key}={value}" if mark else key)
     return tuple(sorted(options)) or None
+
+
+def _compact(profile: str) -> str:
+    """A profile of seccomp in one form: neither blanks nor the order of keys mean anything."""
+    try:
+        return json.dumps(json.loads(profile), separators=(",", ":"), sort_keys=True)
+    except (ValueError, RecursionError):
+        return profile
+
+
+def show_security(value: tuple[str, ...] | None) -> str:
+    """As written, a profile by its hash."""
+    return show_plain(
+        tuple(
+            f"seccomp=(profile {hashlib.sha256(item.encode()).hexdigest()[:12]})"
+            if item.startswith("seccomp={")
+            else item
+            for item in value or ()
+        )
+    )
 
 
 def declare_ip_list(raw: str | list[str]) -> tuple[str, ...] | None:
@@ -250,7 +274,7 @@ ARGV = Form(declare_argv, read_list, list, show_plain)
 LIST = Form(declare_list, read_list, list, show_plain)
 SET = Form(declare_set, lambda api: declare_set(api or []), list, show_plain)
 CAPABILITIES = Form(declare_capabilities, declare_capabilities, list, show_plain)
-SECURITY = Form(declare_security, declare_security, list, show_plain)
+SECURITY = Form(declare_security, declare_security, list, show_security)
 ADDRESSES = Form(declare_ip_list, declare_ip_list, list, show_plain)
 HOSTS = Form(declare_hosts, declare_hosts, list, show_plain)
 MAP = Form(declare_map, read_map, write_map, show_plain)

@@ -81,6 +81,7 @@ class ObservedContainer(NamedTuple):
         published: (port, address) pairs that are bound now.
         contents: what was recorded of the contents it was given, or was last told of.
         holders: the names of the volumes that were made to hold its files.
+        mac_address: the one it was asked to have on its first network, or "".
     """
 
     id: str
@@ -101,6 +102,7 @@ class ObservedContainer(NamedTuple):
     restart_count: int = 0
     contents: Recorded = NOTHING_RECORDED
     holders: tuple[str, ...] = ()
+    mac_address: str = ""
 
 
 class ObservedState(NamedTuple):

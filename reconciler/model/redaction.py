@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from reconciler.model.contents import Content
+from reconciler.model.desired import Build
 
 _NAMES = re.compile(r"pass|secret|token|credential|private|api_?key|access_?key|auth|dsn", re.IGNORECASE)
 _VALUES = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
@@ -36,6 +37,12 @@ def secret_lines(contents: Iterable[Content]) -> set[str]:
     """The lines of secrets."""
     texts = (content.bytes.decode("utf-8", "ignore") for content in contents if content.is_secret)
     return {line for text in texts for line in text.splitlines() if len(line) >= _SHORTEST}
+
+
+def secrets_of_build(build: Build) -> set[str]:
+    """What the steps of a build may know and nobody is to read: its secrets, and arguments that look like some."""
+    given = {value for name, value in build.args.items() if is_sensitive(f"build.args.{name}", value)}
+    return secret_lines(item.content for item in build.secrets) | {item for item in given if len(item) >= _SHORTEST}
 
 
 def hide(text: str, values: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ class Outcome(NamedTuple):
         warnings: the engine's own.
         is_final: the same would fail again, until the spec, the image or the engine is another one.
         is_unclear: a call was not answered, or could not be taken back safely; nothing more was done.
+        is_stopped: the run was stopped while this was waited for; whether it would have worked is not known.
     """
 
     address: Address
@@ -35,6 +36,12 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     is_final: bool = False
     is_unclear: bool = False
+    is_stopped: bool = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether what was tried has shown that it does not work."""
+        return self.status in (Status.FAILED, Status.RESTORED) and not self.is_stopped
 
 
 class Report(NamedTuple):

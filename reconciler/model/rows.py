@@ -95,7 +95,7 @@ _SECURITY = (
     Option("privileged", _HOST + "Privileged", FLAG, default=False, summary="Full access to the host. Avoid it.", example="true"),
     Option("cap_add", _HOST + "CapAdd", CAPABILITIES, summary="Capabilities to add, with or without CAP_.", example='["NET_ADMIN"]'),
     Option("cap_drop", _HOST + "CapDrop", CAPABILITIES, summary="Capabilities to drop.", example='["ALL"]'),
-    Option("security_opt", _HOST + "SecurityOpt", SECURITY, summary="Security options such as no-new-privileges.", example='["no-new-privileges"]'),
+    Option("security_opt", _HOST + "SecurityOpt", SECURITY, summary="Security options such as no-new-privileges, or seccomp=FILE with the path of a profile.", example='["no-new-privileges"]'),
     Option("group_add", _HOST + "GroupAdd", SET, summary="Further groups of the process, by name or number.", example='["video"]'),
     Option("sysctls", _HOST + "Sysctls", MAP, default={}, summary="Kernel settings of the container's namespaces.", example='{ "net.core.somaxconn" = 1024 }'),
     Option("pid", _HOST + "PidMode", TEXT, summary="The process namespace: host, or container:NAME or service:NAME to share one.", example='"host"'),

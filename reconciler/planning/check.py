@@ -56,11 +56,12 @@ _ON_CONTAINERS = (
 _ENDING = (RestartContainer, SignalContainer, StopContainer, RemoveContainer, Disconnect)
 
 
-def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = False) -> Plan:
+def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool | None = None) -> Plan:
     """The plan itself, when it breaks no rule.
 
     Args:
-        may_lose_volumes: the run was asked to remove volumes (`destroy --volumes`, `prune = true`).
+        may_lose_volumes: volumes may be removed (`destroy --volumes`, `prune = true` of the project), or may not (`destroy`);
+            None: those that say so themselves.
 
     Raises:
         UnsafePlanError: naming every rule that is broken.
@@ -71,7 +72,7 @@ def check(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool = Fa
     return planned
 
 
-def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool) -> Iterator[str]:
+def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: bool | None) -> Iterator[str]:
     yield from _order(planned)
     for change in planned.changes:
         for action in _actions(change):
@@ -85,7 +86,9 @@ def _violations(planned: Plan, observed: ObservedState, *, may_lose_volumes: boo
         yield from _given_before_started(change)
         yield from _kept_until_done(change)
         for action in _actions(change):
-            if isinstance(action, RemoveVolume) and not may_lose_volumes and not _marked(action, observed):
+            if not isinstance(action, RemoveVolume):
+                continue
+            if not (_marked(action, observed) if may_lose_volumes is None else may_lose_volumes):
                 yield f"{change.address}: volume {action.name} would be removed without being asked for"
     yield from _names(planned, observed)
 

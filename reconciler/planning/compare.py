@@ -55,6 +55,7 @@ def compare(
     declared = declared_options(resource)
     observed = as_far_as_told(world.facts, Kind.CONTAINER, expected, observed, declared, made_from)
     _leave_to_networks(world, expected, observed)
+    _leave_to_contents(resource, container, expected, observed)
     if expected["volumes"] != observed["volumes"] and made_from.options.get("volumes") == hash_declared(
         resource.config.get("volumes")
     ):
@@ -112,6 +113,19 @@ def _forget_former_volumes(expected: Config, observed: dict[str, Value]) -> None
         observed["volumes"] = {
             path: mount for path, mount in seen.items() if path in wanted or mount != {"type": "volume"}
         }
+
+
+def _leave_to_contents(
+    resource: ContainerResource, container: ObservedContainer, expected: dict[str, Value], observed: dict[str, Value]
+) -> None:
+    """Volumes that hold files follow from the files and from what cannot be written to: those are compared."""
+    held = {*resource.holders, *(path for path, volume in container.anonymous.items() if volume in container.holders)}
+    for config in (expected, observed):
+        mounts = config["volumes"]
+        if held and isinstance(mounts, Mapping):
+            config["volumes"] = {
+                path: mount for path, mount in mounts.items() if path not in held or mount != {"type": "volume"}
+            }
 
 
 def _leave_to_networks(world: World, expected: Config, observed: dict[str, Value]) -> None:

@@ -132,6 +132,8 @@ def _forces(row: Option, leaf: _Leaf) -> str:
     """What a change takes depends on the value too: a limit can be moved in place, but not taken away."""
     if row.cost is Cost.UPDATE and leaf.expected is None and not row.clears:
         return Cost.REPLACE.value
+    if row.name == "memswap_limit" and leaf.expected == -1 and leaf.observed is not None:
+        return Cost.REPLACE.value  # an update notes it, and leaves the running container its limit
     if row.name == "blkio_config" and leaf.keys[1:] != ("weight",):
         return Cost.REPLACE.value  # an update ignores limits of single devices before API 1.55
     if row.cost is Cost.NETWORK and _touches_mac(leaf):

@@ -39,7 +39,7 @@ def expected_container(
     _expect_command(config, declared, supplied)
     config["expose"] = {**_mapping(config["expose"]), **dict.fromkeys(_mapping(config["ports"]), True)}
     config["memswap_limit"] = _expect_swap(declared, facts)
-    config["volumes"] = _expect_mounts(declared, supplied, resource.holders)
+    config["volumes"] = _expect_mounts(declared, supplied)
     config["runtime"] = declared.get("runtime") or facts.default_runtime
     config["networks"], config["network_mode"] = _expect_networks(resource, observed)
     for option, donor_id in donors.items():
@@ -87,10 +87,9 @@ def _expect_swap(declared: Config, facts: EngineFacts) -> Value:
     return swap if swap is not None else 2 * memory
 
 
-def _expect_mounts(declared: Config, supplied: Config, holders: tuple[str, ...]) -> dict[str, Value]:
+def _expect_mounts(declared: Config, supplied: Config) -> dict[str, Value]:
     """Volumes of the image come in wherever nothing else is mounted."""
     mounts = {target: comparable_mount(_mapping(mount)) for target, mount in _mapping(declared.get("volumes")).items()}
-    mounts |= {target: {"type": "volume"} for target in holders}
     covered = {*mounts, *_mapping(declared.get("tmpfs"))}
     from_image = {path: mount for path, mount in _mapping(supplied.get("volumes")).items() if path not in covered}
     return {**from_image, **mounts}

@@ -9,6 +9,7 @@ from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import EngineFacts
 from reconciler.model.options import Option
 from reconciler.model.rows import BY_NAME
+from reconciler.model.structures import INTERFACE_NAME
 from reconciler.model.values import Config, Value
 from reconciler.planning.expand import MULTIPLE_ENDPOINTS_SINCE
 
@@ -62,6 +63,14 @@ def _needed_within(row: Option, path: str, value: Value) -> Iterator[tuple[str, 
     for key, item in value.items():
         for part in (key, f"{key}={item}", f"={item}"):
             if part in row.parts:
-                shown = f"{path}.{part}" if part == key else f"{path}.{key} = {item}"
-                yield shown, row.parts[part]
+                yield _as_written(path, key, part, item), row.parts[part]
         yield from _needed_within(row, f"{path}.{key}", item)
+
+
+def _as_written(path: str, key: str, part: str, item: Value) -> str:
+    """A gated part by the words of the spec."""
+    if part == INTERFACE_NAME:
+        return f"{path.removesuffix('.driver_opts')}.interface_name"
+    if part.startswith("="):
+        return f"{path}: the {str(item).upper()} name {key}"
+    return f"{path}.{key}" if part == key else f'{path}: {key} = "{item}"'

@@ -72,7 +72,10 @@ def plan(
 
 
 def plan_destroy(desired: DesiredState, observed: ObservedState, request: Request) -> Plan:
-    """Everything that the project owns goes, in the reverse order; volumes only when asked."""
+    """Everything that the project owns goes, in the reverse order; volumes only when asked.
+
+    `prune = true` does not ask for it: that is said of what leaves the spec, and the spec is as it was.
+    """
     world = World(desired, observed, request)
     nothing = desired._replace(resources={}, prune=request.volumes)
     empty = World(nothing, observed, request)
@@ -80,6 +83,7 @@ def plan_destroy(desired: DesiredState, observed: ObservedState, request: Reques
     removals = [
         change._replace(address=known.get((*change.address[:2], change.address.instance or 1), change.address))
         for change in _removals(empty)
+        if request.volumes or change.address.kind is not Kind.VOLUME or change.reason is not Reason.ORPHAN
     ]
     for change in removals:
         empty.changes[change.address] = change

@@ -124,7 +124,7 @@ def _leave_names(blueprint: Blueprint, current: ObservedContainer) -> list[Step]
     for name, endpoint in endpoints.items() if isinstance(endpoints, Mapping) else ():
         taken = name in blueprint.resource.networks
         if taken and isinstance(endpoint, Mapping) and endpoint.get("aliases"):
-            network = Ref(name, current.network_ids.get(name, ""))
+            network = blueprint.networks[name]  # not the one it was seen on: that may have been made anew before
             steps += [Step(Disconnect(network, ref(current))), Step(Connect(network, ref(current), {}))]
     return steps
 

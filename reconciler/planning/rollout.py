@@ -41,7 +41,10 @@ def choose(
     if wanted is Order.STOP_FIRST:
         return Choice(Order.STOP_FIRST, "as asked for")
     if verb is Verb.ADOPT:
-        return Choice(Order.STOP_FIRST, "it is taken over, and what else it has is not known")
+        return Choice(
+            Order.STOP_FIRST,
+            "it is taken over, which takes a replacement since labels cannot be added; what else it has is not known",
+        )
     if serving.status != "running":
         return Choice(Order.STOP_FIRST, "what is there does not run")
     if serving.name != resource.name:

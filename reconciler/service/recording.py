@@ -120,10 +120,12 @@ def entry_of(ended: PassEnded, error: str, by: str, secrets: Secrets) -> Entry:
 
 def result_of(report: Report | None, error: str) -> str:
     """`done`, `failed`, or `incomplete`: nothing failed, and yet not everything that was begun is done."""
-    statuses = [item.status for item in report.outcomes] if report is not None else []
-    if error or Status.FAILED in statuses or Status.RESTORED in statuses:
+    outcomes = report.outcomes if report is not None else ()
+    statuses = [item.status for item in outcomes]
+    if error or any(item.has_failed for item in outcomes):
         return "failed"
-    return "incomplete" if Status.STALE in statuses or Status.DONE not in statuses else "done"
+    is_cut_short = Status.STALE in statuses or any(item.is_stopped for item in outcomes)
+    return "incomplete" if is_cut_short or Status.DONE not in statuses else "done"
 
 
 def _end(text: str) -> str:

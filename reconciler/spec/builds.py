@@ -17,7 +17,7 @@ from reconciler.spec.naming import wrong_reference
 from reconciler.spec.paths import absolute, is_inside, kind_of
 from reconciler.spec.scope import REFUSED, Scope, Table
 
-_REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/")
+REMOTE = re.compile(r"[a-z+]+://|git@|github\.com/")
 _CONTEXT_NAME = re.compile(r"[\w./:@-]+")
 _SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
 _SSH_ID = re.compile(r"[A-Za-z0-9_.-]+")
@@ -84,7 +84,7 @@ class _Resolver:
 
     def _context(self) -> str | None:
         raw = self.table["context"]
-        if _REMOTE.match(raw) and self.scope.builds:
+        if REMOTE.match(raw) and self.scope.builds:
             reason = "what is behind an address cannot be looked at, so it is not known when to build again"
             self._complain(("context",), f"{raw!r} is not a directory", f"clone it, and name the directory: {reason}")
             return None
@@ -126,7 +126,7 @@ class _Resolver:
                 if wrong := wrong_reference(source.removeprefix(IMAGE_CONTEXT)):
                     self._complain(where, wrong)
                 contexts[name] = source
-            elif _REMOTE.match(source) or source.startswith(("service:", "target:")):
+            elif REMOTE.match(source) or source.startswith(("service:", "target:")):
                 hint = f"clone it and name the directory, or write {IMAGE_CONTEXT}NAME for an image that the engine has"
                 self._complain(where, f"{source!r} is neither a directory nor an image", hint)
             elif directory := self._directory(where, source):

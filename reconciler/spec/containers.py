@@ -20,6 +20,7 @@ from reconciler.spec.naming import wrong_object
 from reconciler.spec.requirements import check_container
 from reconciler.spec.rollouts import resolve_rollout
 from reconciler.spec.scope import Scope, Table
+from reconciler.spec.security import with_profiles
 
 #: Options that are resolved here and not by their form alone.
 _APART = frozenset({"image", "container_name", "environment", "networks", "volumes"})
@@ -47,6 +48,8 @@ def resolve_container(scope: Scope, name: str, around: Surroundings) -> list[Con
         config["environment"] = environment
     if "label_file" in table:
         config["labels"] = {**labels_from_files(scope, keys, table["label_file"]), **_mapping(config.get("labels"))}
+    if "security_opt" in config:
+        config["security_opt"] = with_profiles(scope, (*keys, "security_opt"), config["security_opt"])
     reserve_devices(scope, name, table, config)
     mounts = resolve_mounts(scope, name, table.get("volumes", []), around.volumes, around.images)
     if "volumes" in table:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import Condition, Dependency
-from reconciler.spec.jobs import is_job
+from reconciler.spec.jobs import ENDLESS, is_job
 from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope, Table
 
@@ -95,6 +95,11 @@ def _is_usable(scope: Scope, keys: Keys, declared: _Declared) -> bool:
         return False
     if is_job(containers[other]) and condition is not Condition.COMPLETED:
         scope.problems.at(keys, f"'{other}' is a job, and what depends on it waits for its end", "write 'completed'")
+        return False
+    policy = containers[other].get("restart")
+    if condition is Condition.COMPLETED and policy in ENDLESS:
+        message = f"'{other}' can never be completed: its restart policy {policy!r} starts it again whenever it ends"
+        scope.problems.at(keys, message, "write 'started' or 'healthy', or give it another restart policy")
         return False
     if declared.restart and is_job(containers[str(keys[1])]):
         scope.problems.at(keys, "a job runs once, so it is not restarted with another", "take restart out")

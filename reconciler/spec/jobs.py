@@ -6,7 +6,8 @@ from reconciler.model.address import Kind
 from reconciler.spec.keys import Keys
 from reconciler.spec.scope import Scope, Table
 
-_ENDLESS = ("always", "unless-stopped")
+#: restart policies with which a container does not come to an end
+ENDLESS = ("always", "unless-stopped")
 
 
 def is_job(table: Table) -> bool:
@@ -19,7 +20,7 @@ def check_job(scope: Scope, name: str, table: Table) -> None:
     if not is_job(table):
         return
     policy = table.get("restart")
-    if policy in _ENDLESS:
+    if policy in ENDLESS:
         message = f"a job is done when it has ended, and {policy!r} starts it again whenever it ends"
         scope.problems.at((*keys, "restart"), message, "write 'no' or 'on-failure:TIMES', or leave it out")
     if table.get("scale", 1) > 1:

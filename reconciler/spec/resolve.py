@@ -15,6 +15,7 @@ from reconciler.spec.naming import wrong_resource
 from reconciler.spec.places import check_addresses, check_ports
 from reconciler.spec.rollouts import check_project_rollout
 from reconciler.spec.scope import Scope
+from reconciler.spec.security import profiles
 from reconciler.spec.storage import DEFAULT, resolve_networks, resolve_volumes
 
 
@@ -53,7 +54,7 @@ def resolve(scope: Scope, files: tuple[str, ...]) -> DesiredState:
         *not_carried_out(scope),
         *contents.warnings,
     )
-    reads = tuple(sorted({*contents.reads, *env_files(scope)}))
+    reads = tuple(sorted({*contents.reads, *env_files(scope), *profiles(scope)}))
     return DesiredState(scope.project, {r.address: r for r in found}, prune, cautions, files, reads, contents.secrets)
 
 

@@ -16,6 +16,7 @@ import pytest
 from reconciler.cli.doctor import engine, here
 from reconciler.cli.doctor.findings import Finding, Level
 from reconciler.cli.main import run
+from reconciler.model.lease import Holder, Lease, lease_body, lease_name
 from tests.support.fake_daemon import INFO, FakeDaemon, Reply, reply
 from tests.support.golden import golden
 
@@ -36,6 +37,7 @@ Doctor = Callable[..., tuple[int, str]]
 def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
     with FakeDaemon(tmp_path) as running:
         running.scripts["GET", "/info"] = reply({**WELL, "SystemTime": now(), "DockerRootDir": str(tmp_path)})
+        running.scripts["GET", "/volumes"] = reply({"Volumes": []})
         yield running
 
 
@@ -75,10 +77,18 @@ def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         captured = capsys.readouterr()
         assert captured.err == ""
         text = re.sub(r"by \d+ s\b", "by 600 s", captured.out.replace(str(tmp_path), "/home/me"))
+        text = re.sub(r"for \d+s$", "for 5s", text, flags=re.MULTILINE)
         text = re.sub(r"^(ok +reconciler +).*", r"\g<1>1.0.0 on Python 3.11.2", text, flags=re.MULTILINE)
         return code, re.sub(r"^(ok +git +).*", r"\g<1>2.39.5 at /usr/bin/git", text, flags=re.MULTILINE)
 
     return play
+
+
+def held(project: str, age: int) -> dict[str, Any]:
+    """The lease of a process of another machine, as an engine lists it."""
+    token, since = f"{age:016x}", int(time.time()) - age
+    lease = Lease(lease_name(project, token), project, Holder("host.example", "ann", 4711), token, since=since)
+    return {**lease_body(lease), "CreatedAt": now(-age)[:19] + "Z"}
 
 
 def test_transcript(daemon: FakeDaemon, doctor: Doctor, tmp_path: Path) -> None:
@@ -93,6 +103,11 @@ def test_transcript(daemon: FakeDaemon, doctor: Doctor, tmp_path: Path) -> None:
         )
 
     show("all is well")
+    daemon.scripts["GET", "/volumes"] = reply({"Volumes": [held("shop", 5), held("blog", 90), held("blog", 100)]})
+    show("somebody is at work, and somebody else was")
+    daemon.scripts["GET", "/volumes"] = reply({"Volumes": None, "Warnings": ["driver slow: no answer"]})
+    show("an engine that leaves volumes out", code=1)
+    daemon.scripts["GET", "/volumes"] = reply({"Volumes": []})
     daemon.scripts["GET", "/info"] = reply(
         {
             **WELL,
@@ -122,7 +137,7 @@ def test_json(daemon: FakeDaemon, doctor: Doctor) -> None:
     document: dict[str, Any] = json.loads(text)
     assert (code, document["healthy"], document["format_version"]) == (0, True, "1")
     assert [item["name"] for item in document["checks"]] == [
-        "reconciler", "engine", "clock", "cgroups", "disk", "buildx", "git", "spec", "state", "cache", "inotify",
+        "reconciler", "engine", "clock", "cgroups", "writer", "disk", "buildx", "git", "spec", "state", "cache", "inotify",
     ]  # fmt: skip
     assert {item["level"] for item in document["checks"]} == {"ok"}
 

@@ -57,6 +57,10 @@ def test_replace(project: Project, docker_api: docker.APIClient) -> None:
     after = ids(docker_api, project)
     assert [name for name in before if before[name] != after[name]] == ["web-1"]
     assert project.run("plan", "--detailed-exitcode").code == 0
+    assert project.run("plan", "--replace", "container.db[1]").code == 0
+    for absent in ("container.web[3]", "container.db[2]"):
+        refused = project.run("plan", "--replace", absent, check=False)
+        assert (refused.code, f"{absent} is not in the spec" in refused.stderr) == (1, True)
 
 
 def test_no_build(project: Project, docker_api: docker.APIClient) -> None:

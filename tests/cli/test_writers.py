@@ -71,7 +71,9 @@ def test_another_machine_is_named(project: Project, docker_api: docker.APIClient
     said = json.dumps({"project": project.name, "token": "t", "seconds": 60, **holder})
     name = f"reconciler.lock.{project.name}.t"
     docker_api.create_volume(name, labels={"reconciler.lock": said})
-    project.run("plan")
+    for command in ("plan", "drift"):
+        shown = project.run(command, check=False)
+        assert "note: being changed by alice@far-away (process 17)" in shown.stderr
     failed = project.run("apply", check=False)
     assert failed.code == 1
     assert "waiting for alice@far-away (process 17)" in failed.stderr
@@ -84,6 +86,7 @@ def test_another_machine_is_named(project: Project, docker_api: docker.APIClient
     docker_api.remove_volume(name)
     project.run("apply")
     assert leases_of(docker_api, project.name) == []
+    assert project.run("plan").stderr == ""
 
 
 def test_what_changes_nothing_takes_no_lease(project: Project, docker_api: docker.APIClient) -> None:

@@ -83,3 +83,63 @@ def test_a_variable_that_the_spec_sees_otherwise_is_written_out(tmp_path: Path) 
     made = import_files([str(tmp_path / "compose.yaml")], "shop", (), {"SHELL_USER": "7"}, tmp_path)
     assert 'hostname = "shop"' in made.text
     assert 'user = "${SHELL_USER}"' in made.text
+
+
+def test_what_the_loader_refuses_has_both_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the spec, and that of the Compose file in which it was written."""
+    monkeypatch.chdir(tmp_path)
+    Path("compose.yaml").write_text("services:\n  a.b:\n    image: x\n    stop_grace_period: 5 parsecs\n")
+    made = import_files(["compose.yaml"], "p", (), {}, tmp_path, "shop.toml")
+    assert made.broken
+    (problem,) = made.problems
+    assert problem.startswith('shop.toml:8:1: container."a.b".stop_grace_period: ')
+    assert "'5 parsecs' is not a duration (from compose.yaml:4)\n    hint: " in problem
+
+
+def test_a_variable_that_is_not_set_yet_is_no_mistake_of_the_spec(tmp_path: Path) -> None:
+    text = "services: {web: {image: x, secrets: [s]}}\nsecrets: {s: {environment: NOT_SET}}\n"
+    (tmp_path / "compose.yaml").write_text(text)
+    made = imported(tmp_path)
+    assert not made.broken
+    assert "the variable NOT_SET is not set (from " in made.problems[0]
+
+
+def test_a_job_runs_once_and_a_mode_has_no_mac_address(tmp_path: Path) -> None:
+    """What a spec would refuse is named and left out."""
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  web: {image: x, depends_on: {job: {condition: service_completed_successfully}}}\n"
+        "  job: {image: x, deploy: {replicas: 2}}\n"
+        "  host: {image: x, network_mode: bridge, mac_address: '02:42:ac:11:00:02'}\n"
+    )
+    made = imported(tmp_path)
+    assert made.problems == []
+    notes = [str(note).partition("compose.yaml:")[2] for note in made.notes]
+    assert [note.partition(" is not")[0] for note in notes] == [
+        "3: services.job.deploy:",
+        "4: services.host.mac_address:",
+    ]
+    assert "scale" not in made.text
+    assert "mac_address =" not in made.text
+
+
+def test_a_context_behind_an_address_is_named(tmp_path: Path) -> None:
+    """Nothing else says so before the first plan."""
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    build: https://example.test/web.git#main\n")
+    made = imported(tmp_path)
+    assert not made.broken
+    assert "compose.yaml:3: services.web.build.context: https://example.test/web.git#main has to be cloned" in str(
+        made.notes[0]
+    )
+
+
+def test_the_profile_of_a_security_option_is_a_path(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    (there / "profile.json").write_text("{}")
+    options = "['seccomp:./profile.json', 'seccomp:unconfined', 'no-new-privileges:true']"
+    (there / "compose.yaml").write_text(f"services: {{web: {{image: x, security_opt: {options}}}}}\n")
+    made = import_files([str(there / "compose.yaml")], "", (), {}, here)
+    assert made.problems == []
+    assert '"seccomp:../there/profile.json", "seccomp:unconfined", "no-new-privileges:true"' in made.text

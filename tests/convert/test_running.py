@@ -135,3 +135,23 @@ def test_a_project_of_docker_compose(bench: Workbench, api: docker.APIClient) ->
 def test_what_cannot_be_imported(bench: Workbench) -> None:
     with pytest.raises(UsageError, match="there is no container nobody-has-this"):
         import_running(bench.engine, ["nobody-has-this"], "", {}, bench.directory)
+
+
+def test_a_mac_address_is_kept_where_it_was_asked_for(bench: Workbench, api: docker.APIClient) -> None:
+    network = f"{bench.name}-net"
+    api.create_network(network)
+    names = [f"{bench.name}-{kind}" for kind in ("asked", "drawn", "bridge")]
+    for name, mac in zip(names, ("02:42:ac:11:00:77", None, "02:42:ac:11:00:78"), strict=True):
+        host = api.create_host_config(network_mode="bridge" if name.endswith("bridge") else network)
+        made = api.create_container("busybox:latest", LOOP, name=name, host_config=host, mac_address=mac)
+        api.start(made["Id"])
+    made = import_running(bench.engine, names, bench.name, {}, bench.directory)
+    assert made.text.count("mac_address = ") == 1
+    assert f'{network} = {{ mac_address = "02:42:ac:11:00:77" }}' in made.text
+    (note,) = made.notes
+    assert str(note) == (
+        f"container.{names[2]}.mac_address: 02:42:ac:11:00:78 is not carried over: "
+        "with network_mode = bridge there is no network for it"
+    )
+    assert [change.verb for change in adopt(bench, names, bench.name)] == [Verb.ADOPT] * 3
+    assert "02:42:ac:11:00:77" in str(api.inspect_container(names[0])["NetworkSettings"]["Networks"])

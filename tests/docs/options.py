@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.model.address import Kind
 from reconciler.model.options import Cost, Option, Silent, Supplied
 from reconciler.model.rows import TABLE
+from reconciler.model.structures import INTERFACE_NAME
 from reconciler.spec.documents import describe
 from reconciler.spec.schema import json_schema
 
@@ -78,15 +79,37 @@ the two the same. Names and forms are those of the Compose specification.
   `"500ms"`. Where a number or a boolean stands, a text with a variable may stand: `scale = "${WORKERS:-2}"`.
 - **API** is where the engine holds it, in its create call and in `docker inspect`.
 
-Every option works on API 1.41 (Docker 20.10) and newer, but `healthcheck.start_interval` (1.44) and
-`volumes.volume.subpath` (1.45): on an older engine these block the container, since it would drop them in silence.
+Every option works on API 1.41 (Docker 20.10) and newer, but these. On an older engine they block what has them, since it
+would drop them in silence, and the plan says which engine has them: GATED.
 """
+#: parts of options that need a newer API, as they are written
+_PARTS = {
+    "start_interval": "`healthcheck.start_interval`",
+    "=cdi": "CDI names in `devices`",
+    "gw_priority": "`networks.gw_priority`",
+    INTERFACE_NAME: "`networks.interface_name`",
+    "recursive=writable": '`volumes.bind.recursive = "writable"`',
+    "recursive=readonly": '`volumes.bind.recursive = "readonly"`',
+    "subpath": "`volumes.volume.subpath`",
+    "type=image": '`volumes.type = "image"`',
+}
+
+
+def _gated() -> str:
+    """Every option, and every part of one, that an older engine does not have."""
+    found = []
+    for kind, rows in TABLE.items():
+        for row in rows:
+            if row.since > (0, 0):
+                found.append((row.since, f"`{row.name}`" + (" of a network" if kind is Kind.NETWORK else "")))
+            found += [(since, _PARTS[part]) for part, since in row.parts.items()]
+    return ", ".join(f"{name} ({since[0]}.{since[1]})" for since, name in sorted(found))
 
 
 def page() -> str:
     """The whole page."""
     schema = json_schema()
-    parts = [_INTRODUCTION]
+    parts = [_INTRODUCTION.replace("GATED", _gated())]
     for kind in (Kind.CONTAINER, Kind.IMAGE, Kind.NETWORK, Kind.VOLUME):
         further = _further(schema["$defs"][kind.value.capitalize()], kind)
         parts.append("\n".join([f"## {_TITLES[kind]}\n", *_table(kind), *further]))

@@ -302,6 +302,22 @@ def test_other_failures(lines: str, failure: str) -> None:
     assert log.failure() == failure
 
 
+def test_what_is_hidden_is_told_nowhere() -> None:
+    """Also where a line is longer than what is kept of it."""
+    secret = "s" * 600
+    told: list[str] = []
+    log = BuildLog(told.append, {secret})
+    for line in (
+        f"#5 [1/2] RUN echo {secret}",
+        f"#5 0.279 {secret}",
+        "#5 ERROR: exit code: 1",
+        f"ERROR: {secret}: exit code: 1",
+    ):
+        log.add(line)
+    assert told == ["[1/2] RUN echo (secret)", "(secret)"]
+    assert log.failure() == "[1/2] RUN echo (secret) ended with exit code 1\n    | (secret)"
+
+
 # --- what it does ----------------------------------------------------------------------------------------------------
 
 
@@ -339,6 +355,19 @@ def test_a_secret_is_on_no_disk_and_in_no_word(build: Callable[..., list[str]], 
     for name in ("words", "environment", "files"):
         assert "very" not in (tmp_path / name).read_text()
     assert (tmp_path / "files").read_text() == ""
+
+
+def test_a_step_that_prints_a_secret(build: Callable[..., list[str]], api: Path) -> None:
+    secret = BuildSecret("token", Content("secrets", "t", b"very secret\n"))
+    script = """
+    echo '#5 [1/2] RUN cat /run/secrets/token'; echo '#5 0.279 very secret'; echo '#5 0.3 and word-of-mouth'
+    echo '#5 ERROR: exit code: 1'; echo 'ERROR: very secret: exit code: 1'; exit 1
+    """
+    with pytest.raises(EngineRefusedError) as refused:
+        build(script, Build(str(api), secrets=(secret,), args={"API_TOKEN": "word-of-mouth"}))
+    assert "[1/2] RUN cat /run/secrets/token ended with exit code 1\n    | (secret)\n    | and (secret)" in str(
+        refused.value
+    )
 
 
 def test_only_the_logins_of_named_registries_are_handed_on(

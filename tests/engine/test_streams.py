@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from reconciler.engine.client import DockerEngine
+from reconciler.engine.streams import follow_build
 from reconciler.errors import (
     EngineRefusedError,
     OutcomeUnknownError,
@@ -242,3 +243,14 @@ def test_reads_need_no_sdk(daemon: FakeDaemon) -> None:
         "e.facts(); e.close(); sys.exit('docker' in sys.modules or 'requests' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, daemon.address], check=False).returncode == 0
+
+
+def test_a_build_tells_nothing_that_is_hidden() -> None:
+    """Neither in its log, nor in why it failed; also where a line is longer than what is kept of it."""
+    secret = "s" * 600
+    told: list[str] = []
+    events = [{"stream": f"Step 1/1 : RUN echo {secret}\n"}, {"stream": secret}, {"error": f"'{secret}' failed"}]
+    with pytest.raises(EngineRefusedError) as refused:
+        follow_build(iter(events), "build x", told.append, {secret})
+    assert told == ["Step 1/1 : RUN echo (secret)"]
+    assert "cannot build x: '(secret)' failed\n    | Step 1/1 : RUN echo (secret)\n    | (secret)" in str(refused.value)

@@ -43,3 +43,9 @@ def test_swap_counts_only_where_it_was_asked_for(config: Config, refused: bool) 
             refuse_dropped([SWAP], config)
     else:
         assert refuse_dropped([SWAP], config) == (SWAP,)
+
+
+def test_what_nobody_can_do_anything_about_is_not_told() -> None:
+    """The address stands in both places, for engines of any age."""
+    told = "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."
+    assert refuse_dropped([told, "something else"], {}) == ("something else",)

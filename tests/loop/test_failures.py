@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,43 @@ def test_a_replacement_that_failed_is_not_tried_over_and_over(simulation: Simula
     simulation.remove("shop-web-1")
     simulation.advance(1)
     assert simulation.condition() is Condition.SETTLED
+
+
+@pytest.mark.parametrize("stopped_by", ["an edit of something else", "the end of the service"])
+def test_a_replacement_that_was_interrupted_has_not_failed(stopped_by: str, simulation: Simulation) -> None:
+    """Whether it would have worked nobody knows: it is tried again, and nobody is told of a failure."""
+    web = WEB + 'rollout = { ready_after = "10ms" }\n'
+    project = simulation.add(web + DB)
+    simulation.advance(1)
+    original, waited = simulation.engine.inspect_containers, []
+
+    def inspect(ids: list[str]) -> Any:
+        candidate = simulation.memory_engine.containers.all.get(ids[0])
+        if candidate is not None and "A=1" in candidate["Config"]["Env"] and not waited:
+            waited.append(candidate["Id"])
+            if stopped_by == "the end of the service":
+                project.stop()
+            else:
+                simulation.edit(edited + DB + 'environment = { B = "1" }\n')
+                simulation.time += 1
+                project.look_after()
+        return original(ids)
+
+    simulation.engine.inspect_containers = inspect
+    edited = web + 'environment = { A = "1" }\n'
+    simulation.edit(edited + DB)
+    simulation.advance(1)
+    stopped = next(
+        item for told in simulation.ends() if told.report for item in told.report.outcomes if item.is_stopped
+    )
+    assert waited
+    assert not stopped.has_failed
+    if stopped_by == "the end of the service":
+        simulation.restart()
+    simulation.advance(1)
+    assert "A=1" in simulation.container("shop-web-1")["Config"]["Env"]
+    assert simulation.condition() is Condition.SETTLED
+    assert Condition.FAILING not in simulation.changes()
 
 
 def test_losing_the_memory_loses_nothing(simulation: Simulation) -> None:

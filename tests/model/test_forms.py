@@ -102,7 +102,8 @@ def test_nothing_is_read_as_nothing(kind: Kind, name: str) -> None:
     ("name", "written", "advice"),
     [
         ("mem_limit", "lots", "256M"), ("mem_limit", "-5", "256M"), ("cpus", "half", "0.5"), ("cpus", -1, "negative"),
-        ("cpuset", "a-b", "0-2,4"), ("cpuset", "²", "0-2,4"), ("restart", "on-failure:²", "on-failure:3"), ("restart", "sometimes", "unless-stopped"), ("restart", "always:3", "on-failure:3"),
+        ("mem_limit", -5, "256M"), ("shm_size", -1, "256M"),
+        ("cpuset", "3-1", "smaller number first"), ("cpuset", "a-b", "0-2,4"), ("cpuset", "²", "0-2,4"), ("restart", "on-failure:²", "on-failure:3"), ("restart", "sometimes", "unless-stopped"), ("restart", "always:3", "on-failure:3"),
         ("stop_grace_period", "10", "30s"), ("stop_grace_period", "", "30s"), ("stop_grace_period", "5 minutes", "1m30s"),
         ("command", "echo 'open", "list of words"), ("dns", ["nine"], "not an IP address"), ("extra_hosts", ["alone"], "name:address"),
         ("ulimits", {"nofile": "many"}, "soft = 1024"), ("ports", ["99999"], "65535"), ("ports", ["x:80"], "not a port or a range"),

@@ -100,8 +100,9 @@ def expect_only(
     expected = {Verb.REPLACE} if example.replaces else VERBS[row.cost]
     if removes and row.cost is Cost.UPDATE and not row.clears:
         expected = {Verb.REPLACE}
-    if name == "memswap_limit" and removes:
-        expected = {Verb.UPDATE}  # without it swap is twice the memory, which can be set
+    if name == "memswap_limit":  # without it swap is twice the memory, which can be set; a limit cannot be lifted
+        lifted = any(field.path == name and field.desired == -1 for field in change.fields)
+        expected = {Verb.REPLACE if lifted else Verb.UPDATE}
     assert change.verb in expected, change
     if first or row.cost in (Cost.REPLACE, Cost.DATA):
         assert all(field.reason == "spec-changed" for field in change.fields if field.path.startswith(name)), (

@@ -28,6 +28,7 @@ CHANGES = {
     "mem_limit-lowered": InPlace('mem_limit = "256M"', 'mem_limit = "64M"', {"HostConfig.Memory": 64 << 20, "HostConfig.MemorySwap": 128 << 20}),
     "mem_limit-first": InPlace("", 'mem_limit = "64M"', {"HostConfig.Memory": 64 << 20, "HostConfig.MemorySwap": 128 << 20}),
     "memswap_limit": InPlace('mem_limit = "64M"\nmemswap_limit = "64M"', 'mem_limit = "128M"\nmemswap_limit = "256M"', {"HostConfig.Memory": 128 << 20, "HostConfig.MemorySwap": 256 << 20}),
+    "memswap_limit-unlimited-first": InPlace("", 'mem_limit = "64M"\nmemswap_limit = -1', {"HostConfig.Memory": 64 << 20, "HostConfig.MemorySwap": -1}),
     "mem_reservation": InPlace('mem_reservation = "16M"', 'mem_reservation = "32M"', {"HostConfig.MemoryReservation": 32 << 20}),
     "deploy": InPlace('deploy = { resources = { limits = { memory = "64M" } } }', 'deploy = { resources = { limits = { memory = "96M" } } }', {"HostConfig.Memory": 96 << 20}),
     "pids_limit": InPlace("pids_limit = 50", "pids_limit = 100", {"HostConfig.PidsLimit": 100}),
@@ -47,6 +48,8 @@ CHANGES = {
 #: what looks alike and takes a replacement
 REPLACED = {
     "limit-removed": ('mem_limit = "64M"', ""),
+    "swap-unlimited": ('mem_limit = "64M"', 'mem_limit = "64M"\nmemswap_limit = -1'),
+    "swap-unlimited-and-more-memory": ('mem_limit = "64M"', 'mem_limit = "256M"\nmemswap_limit = -1'),
     "cpus-removed": ("cpus = 0.5", ""),
     "cpus-to-quota": ("cpus = 0.5", "cpu_period = 100000\ncpu_quota = 50000"),
     "quota-to-cpus": ("cpu_period = 100000\ncpu_quota = 50000", "cpus = 0.5"),

@@ -51,6 +51,8 @@ PARTS = {
     "volume-subpath": Part('volumes = [{ type = "volume", source = "data", target = "/d", volume = { subpath = "." } }]', {"HostConfig.Mounts/0/VolumeOptions/Subpath": "."}, (1, 45)),
     "tmpfs": Part('volumes = [{ type = "tmpfs", target = "/t", tmpfs = { size = "1m", mode = "700" } }]', {"HostConfig.Mounts/0/TmpfsOptions": {"SizeBytes": 1 << 20, "Mode": 0o700}}),
     "image": Part('volumes = [{ type = "image", source = "busybox:latest", target = "/i", image = { subpath = "bin" } }]', {"HostConfig.Mounts/0/ImageOptions/Subpath": "bin"}, (1, 48)),
+    "systempaths": Part('security_opt = ["systempaths=unconfined"]', {"HostConfig.MaskedPaths": [], "HostConfig.ReadonlyPaths": []}),
+    "seccomp": Part("security_opt = ['seccomp={ \"defaultAction\": \"SCMP_ACT_ALLOW\" }']", {"HostConfig.SecurityOpt": ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']}),
     "cdi": Part('devices = ["vendor.example/none=all"]', {}, (1, 44)),
     "health-start-interval": Part('healthcheck = { test = "true", start_period = "5s", start_interval = "1s" }', {"Config.Healthcheck/StartInterval": 10**9}, (1, 44)),
     "deploy": Part('deploy = { resources = { limits = { cpus = "0.5", memory = "64M", pids = 50 }, reservations = { memory = "32M" } }, restart_policy = { condition = "any" } }', {"HostConfig.NanoCpus": 500_000_000, "HostConfig.Memory": 64 << 20, "HostConfig.PidsLimit": 50, "HostConfig.MemoryReservation": 32 << 20, "HostConfig.RestartPolicy/Name": "always"}),

@@ -138,6 +138,16 @@ def test_a_replacement_cut_off(stage: Stage, done: int) -> None:
     assert len(stage.engine.volumes) == 2, "/run/secrets and our own directory of the one that is left"
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_volumes_made_for_files_are_no_difference_of_their_own(stage: Stage, before: bool) -> None:
+    """They come and go with `read_only`, and it is the spec that changed: nothing drifted."""
+    stage.settle(spec(read_only=before))
+    change = only(stage.plan(spec(read_only=not before)))
+    assert [field.path for field in change.fields] == ["read_only"]
+    assert change.reason is Reason.SPEC_CHANGED
+    stage.settle(spec(read_only=not before))
+
+
 def test_nothing_of_read_only_containers_is_left(stage: Stage) -> None:
     desired = stage.settle(spec(read_only=True))
     assert sorted(mount["Destination"] for mount in stage.container("shop-web-1")["Mounts"]) == [

@@ -231,6 +231,7 @@ EVERYTHING: dict[str, Any] = {
     "network.back": {},
     "network.front": {"external": True, "name": "front"},
     "volume.data": {},
+    "volume.cache": {"prune": True},
     "volume.theirs": {"external": True, "name": "theirs"},
 }
 
@@ -252,7 +253,7 @@ def test_destroy_goes_in_reverse_order(stage: Stage) -> None:
     assert at["container.side"] < at["container.db"] < at["network.back"]
     assert at["container.migrate"] < at["container.db"]
     assert at["container.app[1]"] < at["image.app"]
-    assert not {"network.front", "volume.theirs", "volume.data"} & set(at)
+    assert not {"network.front", "volume.theirs", "volume.data", "volume.cache"} & set(at)
     engine = FailingEngine(made.engine)
     assert act(again().plan, engine, again, clock=Hurried()).is_settled
     removed = [method for method, _ in engine.writes if method.startswith("remove")]
@@ -273,7 +274,7 @@ def test_destroy_goes_on_wherever_it_was_killed(when: Any, stage: Stage) -> None
         report = act(again().plan, made.engine, again, clock=Hurried())
         assert report.is_settled, (fail_at, report)
         assert made.names() == []
-        assert sorted(made.engine.volumes) == sorted({"shop_data", "theirs", *_unnamed(made)})
+        assert sorted(made.engine.volumes) == sorted({"shop_cache", "shop_data", "theirs", *_unnamed(made)})
         assert {item["Name"] for item in made.engine.networks.all.values()} & {"front", "shop_back"} == {"front"}
 
 
@@ -303,5 +304,8 @@ def test_destroy_takes_volumes_only_when_asked(stage: Stage) -> None:
     def again() -> Pass:
         return look_destroy(desired, made.engine, request)
 
-    assert act(again().plan, made.engine, again, clock=Hurried()).is_settled
+    removing = again()
+    assert act(removing.plan, made.engine, again, clock=Hurried()).is_settled
     assert sorted(set(made.engine.volumes) - _unnamed(made)) == ["theirs"]
+    with pytest.raises(UnsafePlanError, match="shop_cache would be removed without being asked for"):
+        check(removing.plan, removing.observed, may_lose_volumes=False)

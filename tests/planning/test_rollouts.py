@@ -148,6 +148,16 @@ def test_what_does_not_work_gives_way(order: str, image: str, check: bool, said:
         assert_serves(stage, before)
 
 
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_of_one_that_says_nothing_no_log_is_named(order: str, stage: Stage) -> None:
+    """It is gone by then, and the log under its name is that of what serves again."""
+    begin(stage, order=order, check=False)
+    stage.engine.images.add("silent:1", Image({"Cmd": ["silent"]}, Behaviour(exit_code=3)))
+    message = outcome_of(stage.apply(stage.write(spec("silent:1", order, check=False)))).message
+    assert "hint: it wrote nothing" in message
+    assert "docker logs" not in message
+
+
 def test_a_timeout_of_its_own(stage: Stage) -> None:
     begin(stage)
     report = stage.apply(stage.write(spec("slow:1", rollout={"timeout": "7s"})))
@@ -257,6 +267,16 @@ def test_there_is_always_one_with_the_names(stage: Stage) -> None:
         ]
         assert named, f"after {done} steps"
         assert all(c["State"]["Health"]["Status"] == "healthy" for c in named)
+
+
+def test_a_network_that_is_made_anew_before(stage: Stage) -> None:
+    """The current one has joined the new network by the time it leaves the names."""
+    stage.settle(spec())
+    renewed = spec("good:1") | {"network.front": {"labels": {"a": "b"}}}
+    report = stage.apply(stage.write(renewed))
+    assert report.is_settled, explain(report)
+    assert stage.names() == [NAME]
+    assert {"web", "www"} <= aliases(stage, NAME)
 
 
 @pytest.mark.parametrize("meanwhile", ["same", "reverted", "edited"])

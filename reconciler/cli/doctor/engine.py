@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from reconciler.apply.writer import has_run_out, holder_of
 from reconciler.cli.doctor.findings import Finding, fail, failed, ok, warn
+from reconciler.cli.looking import for_how_long
 from reconciler.engine.client import DockerEngine
 from reconciler.engine.endpoint import Endpoint, find_endpoint
 from reconciler.engine.interface import Json
@@ -18,6 +20,7 @@ from reconciler.engine.refusals import message_of, refused
 from reconciler.engine.streams import json_object
 from reconciler.engine.wire import Wire
 from reconciler.errors import EngineUnavailableError, ReconcilerError
+from reconciler.model.lease import Lease, read_lease
 
 #: seconds by which clocks may differ: events are asked for by the engine's clock, ages are told by ours
 _SKEW = 5.0
@@ -52,6 +55,7 @@ def examine(host: str | None, environment: Mapping[str, str]) -> Iterator[Findin
         before = time.time()
         told = _describe(endpoint)
         after = time.time()
+        at_work = list(_writers(engine, str(told.get("SystemTime") or "")))
     except EngineUnavailableError as error:
         yield failed("engine", error, f"is it running, and is {endpoint} ({endpoint.origin}) its address?")
         return
@@ -68,6 +72,7 @@ def examine(host: str | None, environment: Mapping[str, str]) -> Iterator[Findin
             "engine access", f"{endpoint} is not encrypted: whoever can reach it is root there", "use TLS or ssh://"
         )
     yield from about(told, before, after)
+    yield from at_work
     if endpoint.scheme == "unix":
         yield disk(str(told.get("DockerRootDir") or ""))
 
@@ -137,6 +142,28 @@ def _clock(told: str, before: float, after: float) -> Finding:
         advice = "set both clocks by NTP: timedatectl set-ntp true"
         return warn("clock", f"the engine's differs from this one by {skew:.0f} s", advice)
     return ok("clock", "the engine's agrees with this one")
+
+
+def _writers(engine: DockerEngine, now: str) -> Iterator[Finding]:
+    """Who changes which project on it at this moment; `now` is the engine's time."""
+    try:
+        listed = engine.list_volumes()
+    except ReconcilerError as error:
+        yield failed("volumes", error)
+        return
+    by_project: dict[str, list[Lease]] = {}
+    for volume in listed:
+        if (lease := read_lease(volume)) is not None:
+            by_project.setdefault(lease.project, []).append(lease)
+    for project, found in sorted(by_project.items()):
+        holder = holder_of([lease for lease in found if not has_run_out(lease, now)], project)
+        if holder is not None:
+            yield ok("writer", f"project {project} is being changed by {holder.holder}{for_how_long(holder)}")
+        else:
+            text = f"{found[0].holder} ended in the middle of a change of project {project}"
+            yield warn("writer", text, "the next `reconciler apply` finishes or undoes it")
+    if not by_project:
+        yield ok("writer", "nobody changes a project at this moment")
 
 
 def disk(root: str) -> Finding:

@@ -178,6 +178,12 @@ def _mount(value: Any, around: Surroundings, place: Place) -> Any:
     return Text(f"{around.path(Text(source))}:{rest}")
 
 
+def _security(value: Any, around: Surroundings, _place: Place) -> Any:
+    """A security option, the file of a profile as the spec writes it."""
+    match = re.fullmatch(r"(seccomp[:=])([./~].*)", value) if isinstance(value, Text) else None
+    return Text(match[1] + around.path(Text(match[2]))) if match and around.path(Text(match[2])) != match[2] else value
+
+
 def _hosts(value: Any, _around: Surroundings, _place: Place) -> Any:
     """A list of `name=address`, from one or from a mapping."""
     if not isinstance(value, Map):
@@ -223,6 +229,7 @@ _SERVICE = {
     "models": _names,
     "networks": _names,
     "secrets": _each(_wrapped("source")),
+    "security_opt": _each(_security),
     "sysctls": _pairs,
     "tmpfs": _list,
     "volumes": _each(_mount),

@@ -6,7 +6,8 @@ compose-spec.json is that of the Compose Specification (compose-spec/compose-go,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -56,32 +57,60 @@ def check(document: Map) -> None:
 def _word(error: ValidationError, document: Map) -> Iterable[Problem]:
     keys = tuple(error.absolute_path)
     place = place_of(document, keys, document.own)
-    value, wanted = error.instance, error.validator_value
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        known = error.schema.get("properties", {})
-        for key in value if isinstance(value, dict) else ():
-            if key not in known and not key.startswith("x-"):
+        for key in error.instance if isinstance(error.instance, dict) else ():
+            if not _is_known(key, error.schema):
                 where = place_of(document, (*keys, key), place)
-                near = nearest(key, known)
-                hint = f"did you mean '{near}'?" if near else "it is no key of the Compose Specification"
-                yield Problem(where.file, where.line, 0, path_text((*keys, key)), "is not known", hint)
+                message, hint = _unknown(key, error.schema)
+                yield Problem(where.file, where.line, 0, path_text((*keys, key)), message, hint)
         return
-    message, hint = error.message, ""
-    if error.validator == "type":
-        kinds = [wanted] if isinstance(wanted, str) else wanted
-        message = f"must be {' or '.join(_WORDS.get(kind, kind) for kind in kinds)}, not {_shown(value)}"
-    elif error.validator == "enum":
-        message = f"must be one of {', '.join(str(word) for word in wanted if word)}, not {_shown(value)}"
-    elif error.validator == "required":
-        missing = [key for key in wanted if key not in value]
-        message, hint = f"lacks {', '.join(missing)}", "write it"
-    elif error.validator == "uniqueItems":
-        message, hint = "holds an entry twice", "keep one of the two"
-    elif error.validator == "pattern":
-        message = f"{_shown(value)} is not of the form it must have, {wanted}"
-    else:
-        message = message if len(message) < 200 else f"{_shown(value)} is not what stands here"
+    message, hint = _message(error)
     yield Problem(place.file, place.line, 0, path_text(keys), message, hint)
+
+
+def _is_known(key: str, schema: Mapping[str, Any]) -> bool:
+    return key in schema.get("properties", {}) or any(
+        re.search(pattern, key) for pattern in schema.get("patternProperties", {})
+    )
+
+
+def _unknown(key: str, schema: Mapping[str, Any]) -> tuple[str, str]:
+    known = schema.get("properties", {})
+    if not known:  # names of one's own
+        return "is not a name that may stand here", "write letters, digits, '.', '_' and '-'" if key else "write a name"
+    near = nearest(key, known)
+    return "is not known", f"did you mean '{near}'?" if near else "it is no key of the Compose Specification"
+
+
+def _message(error: ValidationError) -> tuple[str, str]:
+    value, wanted = error.instance, error.validator_value
+    if error.validator in ("type", "oneOf", "anyOf"):
+        kinds = _kinds(error)
+        if kinds:
+            return f"must be {' or '.join(_WORDS.get(kind, kind) for kind in kinds)}, not {_shown(value)}", ""
+    elif error.validator == "enum":
+        return f"must be one of {', '.join(str(word) for word in wanted if word)}, not {_shown(value)}", ""
+    elif error.validator == "required":
+        return f"lacks {', '.join(key for key in wanted if key not in value)}", "write it"
+    elif error.validator == "uniqueItems":
+        return "holds an entry twice", "keep one of the two"
+    elif error.validator == "pattern":
+        return f"{_shown(value)} is not of the form it must have, {wanted}", ""
+    elif error.validator in ("minimum", "maximum"):
+        return f"must be at {'least' if error.validator == 'minimum' else 'most'} {wanted}, not {_shown(value)}", ""
+    return f"{_shown(value)} is not what stands here", ""
+
+
+def _kinds(error: ValidationError) -> list[str]:
+    """The types that the value might have, where its type is what is wrong; of several schemas, with each of them."""
+    wanted = error.validator_value
+    if error.validator == "type":
+        return [wanted] if isinstance(wanted, str) else list(wanted)
+    if error.validator not in ("oneOf", "anyOf"):
+        return []
+    found = {part.schema_path[0]: _kinds(part) for part in error.context or () if not part.path}
+    by_type = [kinds for kinds in found.values() if kinds]
+    return list(dict.fromkeys(kind for kinds in by_type for kind in kinds)) if len(by_type) == len(wanted) else []
 
 
 def _shown(value: Any) -> str:

@@ -206,7 +206,9 @@ _TITLES: Mapping[Event, str] = {
 
 
 def _event_of(outcome: Outcome) -> Event | None:
-    return {Status.FAILED: Event.FAILED, Status.RESTORED: Event.ROLLED_BACK}.get(outcome.status)
+    if not outcome.has_failed:
+        return None
+    return Event.ROLLED_BACK if outcome.status is Status.RESTORED else Event.FAILED
 
 
 def _notice(told: PassEnded, event: Event, title: str, items: tuple[tuple[str, str], ...]) -> Notice:
