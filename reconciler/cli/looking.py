@@ -144,12 +144,13 @@ def _wanted(options: argparse.Namespace) -> _Wanted:
     return _Wanted(address, load_spec(options, builds=False).project)
 
 
-def _find(wanted: _Wanted, engine: Engine) -> list[tuple[ObservedContainer, Address]]:
-    """The project's containers that an address names. Raises UsageError when there is none."""
+def _find(wanted: _Wanted, engine: Engine) -> tuple[list[tuple[ObservedContainer, Address]], str]:
+    """The project's containers that an address names, and the id of the one we run in. Raises UsageError when there is none."""
     from reconciler.engine.observe import observe
 
     found = []
-    for container in observe(engine, wanted.project).containers:
+    observed = observe(engine, wanted.project)
+    for container in observed.containers:
         owner, address = owner_of(Kind.CONTAINER, container.labels, wanted.project)
         if (
             owner is Owner.OURS
@@ -162,7 +163,7 @@ def _find(wanted: _Wanted, engine: Engine) -> list[tuple[ObservedContainer, Addr
         raise UsageError(
             f"{wanted.address} of project {wanted.project} is not on the engine\n    hint: `reconciler status` lists what is"
         )
-    return sorted(found, key=lambda pair: pair[1].sort_key)
+    return sorted(found, key=lambda pair: pair[1].sort_key), observed.own
 
 
 def logs(options: argparse.Namespace) -> int:
@@ -171,7 +172,7 @@ def logs(options: argparse.Namespace) -> int:
         raise UsageError(f"--tail takes a number of lines or all, not {options.tail!r}")
     since = _since(options.since)
     engine = open_engine(options)
-    found = _find(_wanted(options), engine)
+    found, _ = _find(_wanted(options), engine)
     if options.follow and len(found) > 1:
         raise UsageError(
             f"{options.address} has {len(found)} instances\n    hint: follow one of them, such as {options.address}[1]"
@@ -217,7 +218,6 @@ def restart(options: argparse.Namespace) -> int:
     from threading import Event
 
     from reconciler.apply.writer import lock_directory, sole_writer
-    from reconciler.engine.itself import own_container
 
     engine, wanted = open_engine(options), _wanted(options)
 
@@ -225,8 +225,8 @@ def restart(options: argparse.Namespace) -> int:
         print(text, file=sys.stderr, flush=True)
 
     with sole_writer(engine, wanted.project, lock_directory(os.environ), Event(), say):
-        found = _find(wanted, engine)
-        if own := own_container(container.id for container, _ in found):
+        found, own = _find(wanted, engine)
+        if own and own in {container.id for container, _ in found}:
             raise UsageError(
                 f"reconciler itself runs in the container {own[:12]}, and would end in the middle of this\n"
                 "    hint: restart it from outside: on the host, or from another container"

@@ -1,6 +1,6 @@
 """A build by the engine's own BuildKit, which Docker's buildx speaks to.
 
-BuildKit's protocol is gRPC in both directions over an upgraded connection; see docs/decisions/0013. What the engine is
+BuildKit's protocol is gRPC in both directions over an upgraded connection; see docs/decisions/0017. What the engine is
 given is a copy that was hashed, a configuration with the logins that this build needs, and secrets in memory.
 """
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from reconciler.model.lease import Holder
 
@@ -14,6 +15,7 @@ _PROC = Path("/proc")
 _ID = re.compile(r"[0-9a-f]{64}")
 #: the files that an engine mounts into every container, from a directory that is named after it
 _MOUNTED = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+_UPPER = "upperdir="
 
 
 def _text(path: Path) -> str:
@@ -32,8 +34,14 @@ def this_process() -> Holder:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
         user = str(uid)
-    boot, space = _text(_PROC / "sys/kernel/random/boot_id").strip(), _space()
-    return Holder(os.uname().nodename, user, os.getpid(), boot, space, _start_of(os.getpid())[1])
+    boot = boot_of(os.environ)
+    return Holder(os.uname().nodename, user, os.getpid(), boot, _space(), _start_of(os.getpid())[1])
+
+
+def boot_of(environment: Mapping[str, str], proc: Path = _PROC) -> str:
+    """What tells this boot of the host from all others. In a unit with ProcSubset=pid only systemd can tell."""
+    shown = _text(proc / "sys/kernel/random/boot_id").strip() or environment.get("RECONCILER_BOOT_ID", "")
+    return shown.replace("-", "")  # systemd writes it without
 
 
 def _space() -> str:
@@ -68,15 +76,26 @@ def is_dead(holder: Holder) -> bool:
     return state in ("Z", "X") or bool(started and holder.started and started != holder.started)
 
 
-def own_container(ids: Iterable[str], proc: Path = _PROC, hostname: str = "") -> str:
+def own_container(
+    ids: Iterable[str], layers: Mapping[str, str] = MappingProxyType({}), proc: Path = _PROC, hostname: str = ""
+) -> str:
     """Which of an engine's containers this process runs in, or "".
 
-    An id is believed where the kernel names it, a host's name where it is the beginning of one, as engines give them.
+    What is surest comes first. The mounted files and the host's name are those of another container where that one's
+    network is shared; a person may replace both, and the cgroup is hidden in a namespace of its own.
+
+    Args:
+        layers: by id, the directory with what a container writes to its root, where the engine tells it.
     """
     known = set(ids)
+    mounts = [line.split(" ") for line in _text(proc / "self/mountinfo").splitlines()]
     found: list[str] = [name for line in _text(proc / "self/cgroup").splitlines() for name in _ID.findall(line)[-1:]]
-    for line in _text(proc / "self/mountinfo").splitlines():
-        fields = line.split(" ")
+    for fields in mounts:
+        upper = next((text for text in fields[-1].split(",") if text.startswith(_UPPER)), "").removeprefix(_UPPER)
+        # Relative to the engine's directory where the names of all layers would be too long for the kernel.
+        if upper and fields[4:5] == ["/"]:
+            found += [name for name, layer in layers.items() if layer.endswith(upper)]
+    for fields in mounts:
         if len(fields) > 4 and fields[4] in _MOUNTED:
             found += _ID.findall(fields[3])[-1:]
     for name in found:

@@ -103,8 +103,13 @@ def _observe(engine: Engine, project: str, adoptable: frozenset[str]) -> Observe
         ),
         containers=tuple(sorted([*inspected.values(), *others], key=lambda container: (container.name, container.id))),
         leases=leases,
-        own=own_container(entry["Id"] for entry in listed),
+        own=own_container((entry["Id"] for entry in listed), {answer["Id"]: _layer(answer) for answer in answers}),
     )
+
+
+def _layer(answer: Json) -> str:
+    """The directory with what a container writes to its root; "" where the engine keeps it otherwise than by overlayfs."""
+    return ((answer.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or ""
 
 
 def _without_inherited_labels(containers: list[Json], images: list[Json]) -> list[Json]:

@@ -1,4 +1,4 @@
-"""Telling systemd how it goes: sd_notify(3), which is one datagram."""
+"""Telling systemd how it goes: sd_notify(3), which is one datagram; when we are ready, and the one line of status."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+
+from reconciler.loop.telling import Condition, ProjectStatus, Snapshot
+from reconciler.model.plan import Verb
 
 
 class Notifier:
@@ -50,3 +53,53 @@ class Notifier:
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as stream:
             stream.settimeout(1.0)
             stream.sendto(text.encode(), address)
+
+
+def is_ready(snapshot: Snapshot) -> bool:
+    """The first good pass was there: nothing is under way, and a project at least, if there is any, is kept.
+
+    One that is not holds up no other. While none is there is nothing that could be relied on.
+    """
+    projects = snapshot.projects
+    if not snapshot.engine.is_connected or any(_is_under_way(item) for item in projects):
+        return False
+    return not projects or any(_is_kept(item) for item in projects)
+
+
+def _is_under_way(project: ProjectStatus) -> bool:
+    """Whether its first pass is still to come or to end. One whose repository cannot be had waits for others, not for us."""
+    if project.last_pass is None or project.condition in (Condition.CHANGING, Condition.AWAY):
+        return True
+    return project.condition is Condition.STARTING and not project.source.reason
+
+
+def _is_kept(project: ProjectStatus) -> bool:
+    """Whether a spec of it is in force: the newest or, where that is invalid, the last good one.
+
+    What is left of its plan is left to a person. Where a change failed, it was applied whole before: then what served
+    serves, or is the machine's trouble and not a mistake of a spec that never ran.
+    """
+    if project.plan is None:
+        return False
+    if project.failures:
+        return bool(project.applied)
+    held = {item.address for item in project.held}
+    return all(change.verb is Verb.BLOCKED or change.address in held for change in project.plan.changes)
+
+
+def status_line(snapshot: Snapshot) -> str:
+    """`3 projects: 2 settled, 1 failing`."""
+    if snapshot.is_suspended:
+        return "suspended: nothing is touched"
+    if not snapshot.engine.is_connected:
+        return f"waiting for the engine: {snapshot.engine.text}"
+    counts: dict[str, int] = {}
+    for item in snapshot.projects:
+        counts[item.condition.value] = counts.get(item.condition.value, 0) + 1
+    total = len(snapshot.projects)
+    if total == 1:
+        only = snapshot.projects[0]
+        return (
+            f"{only.name}: {only.condition.value}, revision {only.attempted or 'none'}, {len(only.resources)} resources"
+        )
+    return f"{total} projects: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

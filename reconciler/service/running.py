@@ -14,7 +14,7 @@ from reconciler.engine.children import end_all
 from reconciler.errors import ReconcilerError, SpecError
 from reconciler.loop.instance import Instance, Settings
 from reconciler.loop.telling import Condition, ProjectStatus, Snapshot
-from reconciler.service.notify import Notifier
+from reconciler.service.notify import Notifier, is_ready, status_line
 
 #: seconds between looks after the projects
 _TICK = 0.25
@@ -58,7 +58,7 @@ class Service:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every project has been looked at since it was started."""
+        """Whether the first good pass was there; from then on."""
         return self._is_ready
 
     def is_alive(self) -> bool:
@@ -105,17 +105,15 @@ class Service:
         self._fed = now
         snapshot = self._instance.snapshot()
         self._notifier.status(status_line(snapshot))
+        if not self._is_ready and is_ready(snapshot):
+            self._is_ready = True
+            self._notifier.ready()
         # A project whose thread hangs shows no sign of life, and then this process is better started anew.
         if self._instance.silent_for() < _LONGEST_SILENCE:
             self._notifier.alive()
-        if not self._is_ready:
-            self._is_ready = _is_ready(snapshot)
-            if self._is_ready:
-                self._notifier.ready()
-            else:  # an engine that is not there yet is waited for, and no reason to be started again
+            if not self._is_ready:  # nothing that is waited for comes sooner by starting again
                 self._notifier.needs_longer(60.0)
-        else:
-            self._look_for_newcomers()
+        self._look_for_newcomers()
         return snapshot
 
     def _look_for_newcomers(self) -> None:
@@ -126,7 +124,6 @@ class Service:
             self._load_anew()
 
     def _load_anew(self) -> None:
-        self._notifier.reloading()
         try:
             self._instance.reload(self._around.reload())
         except SpecError as error:
@@ -135,7 +132,8 @@ class Service:
             self._log.error("configuration not loaded", text=str(error), kept="the former one")
         else:
             self._log.info("configuration loaded")
-        self._notifier.ready()
+        if self._is_ready:
+            self._notifier.ready()
 
     def _stop(self, number: int | None) -> int:
         timeout = self._around.stop_timeout()
@@ -159,6 +157,9 @@ class Service:
         def on_signal(number: int, frame: object) -> None:
             del frame
             if not (self._stopping and number in _ENDING):
+                # At once, so that `systemctl reload` waits. Before we are ready we are starting, which `ready` would end.
+                if number == signal.SIGHUP and self._is_ready and not self._stopping:
+                    self._notifier.reloading()
                 self._signals.put(number)
             elif not self._hurried_by:
                 self._hurried_by = number
@@ -184,30 +185,3 @@ def _has_ended(project: ProjectStatus, started: float) -> bool:
     in_vain = source.checked is not None and bool(source.reason)
     waits = project.condition is Condition.CHANGING or (project.condition is Condition.STARTING and not in_vain)
     return not project.is_running and not waits and fetched and taken
-
-
-def _is_ready(snapshot: Snapshot) -> bool:
-    """Every project was looked at, and the engine answered: what was declared is being kept.
-
-    One whose newest revision is invalid counts: its last good one is kept.
-    """
-    waiting = (Condition.STARTING, Condition.CHANGING, Condition.AWAY)
-    return snapshot.engine.is_connected and all(item.condition not in waiting for item in snapshot.projects)
-
-
-def status_line(snapshot: Snapshot) -> str:
-    """`3 projects: 2 settled, 1 failing`, for those who look in passing."""
-    if snapshot.is_suspended:
-        return "suspended: nothing is touched"
-    if not snapshot.engine.is_connected:
-        return f"waiting for the engine: {snapshot.engine.text}"
-    counts: dict[str, int] = {}
-    for item in snapshot.projects:
-        counts[item.condition.value] = counts.get(item.condition.value, 0) + 1
-    total = len(snapshot.projects)
-    if total == 1:
-        only = snapshot.projects[0]
-        return (
-            f"{only.name}: {only.condition.value}, revision {only.attempted or 'none'}, {len(only.resources)} resources"
-        )
-    return f"{total} projects: " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

@@ -168,7 +168,7 @@ def test_we_do_not_end_ourselves(stage: Stage) -> None:
 def test_destroy_leaves_the_container_we_run_in(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     desired = stage.settle(spec(3))
     own = stage.container("shop-c1-1")["Id"]
-    monkeypatch.setattr("reconciler.engine.observe.own_container", lambda ids: own)
+    monkeypatch.setattr("reconciler.engine.observe.own_container", lambda ids, layers: own)
 
     def again() -> Pass:
         return look_destroy(desired, stage.engine, Request())

@@ -158,6 +158,35 @@ def test_an_engine_that_goes_and_comes(
     proxy.cut()
 
 
+def test_ready_only_after_the_first_good_pass(project: Project, serves: Callable[[str], str]) -> None:
+    """Until then it is starting, asks for more time, and a signal to reload does not end that."""
+    project.write("web.toml", "[container.web]\n")
+    with running(project, "specs") as service:
+        service.until(lambda: "invalid" in service.events())
+        service.process.send_signal(signal.SIGHUP)
+        service.until(lambda: "configuration loaded" in service.events())
+        asked = service.systemd.heard.count("EXTEND_TIMEOUT_USEC=60000000")
+        service.until(lambda: service.systemd.heard.count("EXTEND_TIMEOUT_USEC=60000000") > asked + 1)
+        assert "READY=1" not in service.systemd.heard
+        project.write("web.toml", WEB)
+        service.until_ready()
+        assert serves("web")
+        assert service.systemd.heard.count("READY=1") == 1
+        assert not any(said.startswith("RELOADING=1") for said in service.systemd.heard)
+
+
+def test_one_that_is_not_kept_holds_up_no_other(project: Project, serves: Callable[[str], str]) -> None:
+    project.write("web.toml", WEB)
+    (project.root / "broken").mkdir()
+    (project.root / "broken" / "spec.toml").write_text("[container.web\n")
+    config = project.root / "config.toml"
+    config.write_text('[[project]]\npath = "broken"\n[[project]]\npath = "specs"\n')
+    with running(project, "--config", str(config)) as service:
+        service.until_ready()
+        assert serves("web")
+        assert "STATUS=2 projects: 1 invalid, 1 settled" in service.systemd.heard
+
+
 def test_ready_only_once_the_engine_is_there(project: Project, serves: Callable[[str], str]) -> None:
     project.write("web.toml", WEB)
     proxy = Proxy(project.root, project.host)

@@ -4,6 +4,7 @@ import base64
 import http.server
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -19,7 +20,14 @@ class HttpServer:
     """`git http-backend` below a directory. `asked` holds every request line and Authorization header."""
 
     def __init__(
-        self, root: Path, login: str = "", redirect: str = "", *, is_proxy: bool = False, port: int = 0
+        self,
+        root: Path,
+        login: str = "",
+        redirect: str = "",
+        *,
+        is_proxy: bool = False,
+        port: int = 0,
+        certificate: str = "",
     ) -> None:
         asked = self.asked = list[tuple[str, str]]()
         self.on_request: Callable[[], None] = lambda: None
@@ -76,8 +84,12 @@ class HttpServer:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Answer)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "HttpServer":
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -109,7 +109,7 @@ def boot_and_install(box: Box) -> None:
 
 def ready_only_after_the_first_good_pass(box: Box) -> None:
     box.write("/etc/reconciler/config.toml", '[[project]]\npath = "specs"\n')
-    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "1"))
+    box.write("/etc/reconciler/specs/shop.toml", "nonsense\n")
     box.sh(
         "systemctl mask --runtime --now docker.service docker.socket; systemctl daemon-reload; systemctl start --no-block reconciler"
     )
@@ -118,10 +118,15 @@ def ready_only_after_the_first_good_pass(box: Box) -> None:
     must(box.show("ActiveState") == "activating", "not ready without an engine")
     box.say(f"without an engine: {box.show('ActiveState')}, {box.show('StatusText')[:60]!r}")
     box.sh("systemctl unmask --runtime docker.service docker.socket; systemctl start docker.service")
+    box.until("looked at", lambda: "specs: invalid" in box.show("StatusText"))
+    time.sleep(2)
+    must(box.show("ActiveState") == "activating", "not ready while nothing is kept")
+    box.say(f"engine started, a mistake in the spec: {box.show('ActiveState')}, {box.show('StatusText')!r}")
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "1"))
     box.until("ready", lambda: box.show("ActiveState") == "active")
     must(box.version() == "1", "ready means that it runs")
     box.until("settled", box.is_settled)
-    box.say(f"engine started: {box.show('ActiveState')}, {box.show('StatusText')!r}")
+    box.say(f"corrected: {box.show('ActiveState')}, {box.show('StatusText')!r}")
 
 
 def it_is_confined(box: Box) -> None:
@@ -144,17 +149,32 @@ def fields_in_the_journal(box: Box) -> None:
 
 
 def reload(box: Box) -> None:
+    """It waits until the configuration is in force, and fails when there is a mistake in it."""
     pid = box.show("MainPID")
+
+    def loaded() -> int:
+        return len(
+            box.sh("journalctl -u reconciler RECONCILER_EVENT='configuration loaded' -o cat --no-pager").splitlines()
+        )
+
     box.write("/etc/reconciler/config.toml", 'aply = true\n[[project]]\npath = "specs"\n')
-    box.sh("systemctl reload reconciler")
+    must(box.sh("systemctl reload reconciler || echo failed").endswith("failed"), "a mistake fails the reload")
+    must(
+        "config.toml:1:1: aply" in box.sh("journalctl -u reconciler -n 20 -o cat --no-pager"),
+        "and is told with its line",
+    )
+    box.sh("systemctl kill -s HUP --kill-whom=main reconciler")
     box.until("refused", lambda: "configuration refused" in box.sh("journalctl -u reconciler -o cat --no-pager"))
-    box.write("/etc/reconciler/config.toml", 'heal = false\n[[project]]\npath = "specs"\n')
-    box.sh("systemctl reload reconciler")
-    box.until("loaded", lambda: "configuration loaded" in box.sh("journalctl -u reconciler -o cat --no-pager"))
+    for number, text in enumerate(('heal = false\n[[project]]\npath = "specs"\n', '[[project]]\npath = "specs"\n'), 1):
+        box.write("/etc/reconciler/config.toml", text)
+        began = time.monotonic()
+        box.sh("systemctl reload reconciler && journalctl --sync")
+        took = time.monotonic() - began
+        must(loaded() == number, "it is loaded when the reload ends")
     must(box.show("ActiveState") == "active" and box.show("MainPID") == pid, "the same process")
-    box.write("/etc/reconciler/config.toml", '[[project]]\npath = "specs"\n')
-    box.sh("systemctl reload reconciler")
-    box.say("reload: a mistake is refused with its line, a good one is taken, the process stays")
+    box.say(
+        f"reload: a mistake fails it, with its line; a good one is in force when it ends ({took:.1f} s); the process stays"
+    )
 
 
 def stopped_in_the_middle(box: Box) -> None:
@@ -175,6 +195,22 @@ def stopped_in_the_middle(box: Box) -> None:
     box.say("started again: the roll-out is finished, nothing is left over")
     box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4"))
     box.until("version 4", lambda: box.version() == "4" and box.is_settled())
+
+
+def killed_in_the_middle(box: Box) -> None:
+    """What the killed one held on the engine is known to be left over, and not waited for."""
+    box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "slow a"))
+    box.until("the slow one", lambda: box.version() == "slow a" and box.is_settled())
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4"))
+    box.until("it stops the old one", lambda: "shop-web-1.next" in box.sh("docker ps -a --format '{{.Names}}'"))
+    held = box.sh("docker volume ls -q --filter label=reconciler.lock")
+    box.sh("systemctl kill -s KILL --kill-whom=main reconciler")
+    must(held.startswith("reconciler.lock.shop."), f"it was at work: {held!r}")
+    took = box.until("settled", lambda: box.version() == "4" and box.is_settled())
+    must(box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1", "nothing is left over")
+    waited = box.sh("journalctl -u reconciler -o cat --no-pager | grep -c 'is being changed by' || true")
+    must(waited == "0", "nobody waits for one that is dead")
+    box.say(f"SIGKILL in the middle of a roll-out: finished after {took:.1f} s, {held.split()[0]} was not waited for")
 
 
 def killed_and_frozen(box: Box) -> None:
@@ -236,6 +272,79 @@ def engine_killed_in_the_middle(box: Box) -> None:
     box.say(
         f"engine killed in the middle of a roll-out: said {len(said)} times, settled {took:.1f} s after its start, nothing left over"
     )
+
+
+def images_are_built(box: Box) -> None:
+    """By BuildKit, with a secret that is a credential, and by the classic builder; without a home."""
+    drop_in = "/etc/systemd/system/reconciler.service.d/test.conf"
+    box.write("/srv/build.key", "hush-hush\n")
+    secret = '[secret.key]\nfile = "${CREDENTIALS_DIRECTORY}/build-key"\n'
+    run = "echo $VERSION > /version"
+    for version, mount, chosen, uses in (
+        ("buildkit", "--mount=type=secret,id=key grep -q hush /run/secrets/key && ", "", 'secrets = ["key"], '),
+        ("classic", "", "Environment=DOCKER_BUILDKIT=0\n", ""),
+    ):
+        box.write(drop_in, f"[Service]\nLoadCredential=build-key:/srv/build.key\nUnsetEnvironment=HOME\n{chosen}")
+        box.sh("systemctl daemon-reload; systemctl restart reconciler")
+        box.write("/etc/reconciler/specs/app/Dockerfile", f"FROM busybox:latest\nARG VERSION\nRUN {mount}{run}\n")
+        image = f'[image.app]\nbuild = {{ context = "./app", {uses}args = {{ VERSION = "{version}" }} }}\n'
+        spec = SPEC.replace("VERSION", version).replace('"busybox:latest"', '"app"')
+        box.write("/etc/reconciler/specs/shop.toml", f"{spec}{image}{secret if uses else ''}")
+        took = box.until(f"built by {version}", lambda: box.version() == version and box.is_settled())  # noqa: B023
+        must(box.sh("docker exec shop-web-1 cat /version") == version, "it runs from what was built")
+        how = box.sh("docker history --format '{{.Comment}}' shop-app")
+        must(("buildkit" in how) == (version == "buildkit"), f"by the builder that was asked for: {how!r}")
+        box.say(f"an image built within the confinement, by {version}: runs after {took:.1f} s")
+    left = box.sh("docker history --no-trunc shop-app; journalctl -u reconciler --no-pager")
+    must("hush-hush" not in left, "the secret is nowhere")
+    box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4c"))
+    box.until("version 4c", lambda: box.version() == "4c" and box.is_settled())
+    box.sh(f"rm -r {drop_in} /etc/reconciler/specs/app; systemctl daemon-reload; systemctl restart reconciler")
+    box.until("settled", box.is_settled)
+
+
+SERVE = """import sys, threading
+from pathlib import Path
+from tests.source.servers import HttpServer
+with HttpServer(Path("/srv/git"), "git:" + sys.argv[1], port=8443, certificate="/srv/git/tls.pem"):
+    threading.Event().wait()
+"""
+
+
+def repositories_with_credentials(box: Box) -> None:
+    """By SSH with a key and a pinned host, by HTTPS with a token and an authority of its own: all of them credentials."""
+    token = "tok-4711-very-secret"
+    box.sh("rm -rf /srv/git* && useradd -m -d /srv/git -s /bin/sh git && ssh-keygen -q -t ed25519 -N '' -f /srv/git.key"
+           " && install -D -o git -m 600 /srv/git.key.pub /srv/git/.ssh/authorized_keys && chown git: /srv/git/.ssh"
+           " && echo \"localhost $(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)\" > /srv/git.hosts && chmod 600 /srv/git.key"
+           " && cd /srv/git && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+           " -addext subjectAltName=DNS:localhost -keyout tls.key -out /srv/git.ca 2> /dev/null && cat tls.key /srv/git.ca > tls.pem && chown git: tls.pem"
+           f" && echo {token} > /srv/git.token && runuser -u git -- git init -q -b main hosts && systemctl start ssh")  # fmt: skip
+    box.write("/srv/git-serve.py", SERVE)
+    box.sh(
+        f"systemd-run -q --unit git-serve -p User=git -p Environment=PYTHONPATH=/src python3 /srv/git-serve.py {token}"
+    )
+    names = ("key", "hosts", "ca", "token")
+    loaded = "".join(f"LoadCredential=git-{name}:/srv/git.{name}\n" for name in names)
+    box.write("/etc/systemd/system/reconciler.service.d/test.conf", f"[Service]\nUnsetEnvironment=HOME\n{loaded}")
+    for version, source in (
+        ("ssh", 'git = "ssh://git@localhost/srv/git/hosts"\nssh_key = "credential:git-key"\nknown_hosts = "credential:git-hosts"'),
+        ("https", 'git = "https://localhost:8443/hosts"\ntoken_file = "credential:git-token"\nca_file = "credential:git-ca"'),
+    ):  # fmt: skip
+        box.write("/srv/git/hosts/shop.toml", SPEC.replace("VERSION", version))
+        box.sh(
+            "cd /srv/git/hosts && chown -R git: . && runuser -u git -- sh -c 'git add -A && git -c user.name=A -c user.email=a@x commit -q -m new'"
+        )
+        box.write(
+            "/etc/reconciler/config.toml", f'[[project]]\nname = "specs"\n[project.source]\n{source}\ninterval = "1s"\n'
+        )
+        box.sh("systemctl daemon-reload; systemctl restart reconciler")
+        took = box.until(f"by {version}", lambda: box.version() == version and box.is_settled())  # noqa: B023
+        box.say(f"a repository by {version}, with credentials: fetched and applied after {took:.1f} s")
+    must(
+        token not in box.sh("journalctl -u reconciler --no-pager; systemctl status -n 0 reconciler"), "no token is told"
+    )
+    box.sh("systemctl stop git-serve")
 
 
 def a_signed_repository_and_a_credential(box: Box) -> None:
@@ -320,9 +429,12 @@ STEPS = (
     fields_in_the_journal,
     reload,
     stopped_in_the_middle,
+    killed_in_the_middle,
     killed_and_frozen,
     engine_stopped_and_started,
     engine_killed_in_the_middle,
+    images_are_built,
+    repositories_with_credentials,
     a_signed_repository_and_a_credential,
     boot_order,
     one_shot,

@@ -70,9 +70,8 @@ class Answers:
         if not engine.is_connected:
             return PlainTextResponse(f"the engine is away: {self._veil.text(engine.text)}\n", 503)
         is_ready = self._served.is_ready()
-        return PlainTextResponse(
-            "ready\n" if is_ready else "not every project has been looked at\n", 200 if is_ready else 503
-        )
+        waits = "the first pass is under way, or no project is kept yet\n"
+        return PlainTextResponse("ready\n" if is_ready else waits, 200 if is_ready else 503)
 
     def metrics(self, request: Request) -> Response:
         del request

@@ -36,7 +36,7 @@ class Served(NamedTuple):
 
     Attributes:
         is_alive: whether the main thread and the projects' show signs of life.
-        is_ready: whether every project has been looked at.
+        is_ready: whether the first good pass was there.
         token: for calls that change something; "" when there is none, and then they are refused.
         metrics: the text for Prometheus, and its content type.
     """
