@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from reconciler.model.address import Kind
 from reconciler.model.observed import EngineFacts
 from reconciler.model.ownership import Fingerprint, hash_declared
+from reconciler.model.structures import ADDRESSES
 from reconciler.model.values import NOT_TOLD, Config, Value
 
 _UNTOLD = {
@@ -32,7 +33,6 @@ _REPLACED = frozenset({"blkio_config"})
 _PIDS, _VARIABLES = 2048, frozenset({"HOME", "HOSTNAME", "TERM", "container"})
 #: the search path that it gives where the image has none
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_ADDRESSES = ("ipv4_address", "ipv6_address")
 #: options of a network's driver that its Docker-compatible API takes on; it drops all others
 _DRIVER_OPTIONS = {"mtu", "com.docker.network.driver.mtu", "com.docker.network.bridge.name", "mode", "parent"}
 
@@ -80,7 +80,7 @@ def _endpoints(expected: Value, observed: Value) -> Value:
     for name, endpoint in observed.items():
         wanted, seen = expected.get(name), dict(endpoint) if isinstance(endpoint, Mapping) else {}
         asked = wanted if isinstance(wanted, Mapping) else {}
-        addresses = {key: seen.pop(key, asked.get(key, None)) for key in _ADDRESSES}
+        addresses = {key: seen.pop(key, asked.get(key, None)) for key in ADDRESSES}
         endpoints[name] = {**seen, **{key: address for key, address in addresses.items() if key in asked}}
     return endpoints
 
