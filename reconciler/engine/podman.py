@@ -70,6 +70,12 @@ def network_as_docker(answer: Mapping[str, Any]) -> Json:
     return {**answer, "IPAM": ipam}
 
 
+def volume_as_docker(answer: Mapping[str, Any]) -> Json:
+    """It tells some of what the option `o` holds a second time, under names of its own in capitals."""
+    options = {key: value for key, value in (answer.get("Options") or {}).items() if not key.isupper()}
+    return {**answer, "Options": options}
+
+
 def image_as_docker(entry: Mapping[str, Any]) -> Json:
     """A listed image with the short names by which Podman finds it as well as Docker does."""
     return {**entry, "RepoTags": _short(entry.get("RepoTags")), "RepoDigests": _short(entry.get("RepoDigests"))}

@@ -159,8 +159,8 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         source = _FOLLOWS.get(row.name)
         followed = source is not None and made_from.options.get(source) != hash_declared(declared.get(source))
         return Reason.SPEC_CHANGED if followed else Reason.DRIFTED
-    if row.cost in (Cost.REPLACE, Cost.DATA):
-        return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
+    if row.cost in (Cost.REPLACE, Cost.DATA) or seen == NOT_TOLD:
+        return Reason.SPEC_CHANGED  # it cannot have drifted, since no call changes it, or cannot be seen to have
     if then is None:
         memory = observed.get("mem_limit")
         unset = 2 * memory if row.name == "memswap_limit" and isinstance(memory, int) else row.default

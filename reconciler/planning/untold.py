@@ -25,8 +25,9 @@ _UNTOLD = {
         "device_cgroup_rules",  # held, and not told
     ),
     Kind.NETWORK: ("attachable", "driver_opts", "enable_ipv6", "ipam"),
-    Kind.VOLUME: ("driver_opts",),
 }
+#: what is not told of a subnet
+_WITHIN_SUBNETS = ("ip_range", "aux_addresses")
 #: changed in place elsewhere; here no answer would tell that it was, so a new container is made
 _REPLACED = frozenset({"blkio_config"})
 #: how many processes it allows where nobody said a number, and what it adds to the environment
@@ -43,12 +44,28 @@ def as_far_as_told(
     """The observed config, with what this engine does not tell taken from the fingerprint."""
     if not facts.is_podman:
         return dict(observed)
+    if kind is Kind.NETWORK and not made_from.is_readable:
+        return _network_of_others(expected, observed)
     config = _without_additions(expected, observed) if kind is Kind.CONTAINER else dict(observed)
     for name in _UNTOLD.get(kind, ()):
         if not made_from.is_readable or made_from.options.get(name) == hash_declared(declared.get(name)):
             config[name] = expected.get(name)
         elif config.get(name) == expected.get(name) or name in _REPLACED:
             config[name] = NOT_TOLD
+    return config
+
+
+def _network_of_others(expected: Config, observed: Config) -> dict[str, Value]:
+    """No fingerprint tells how it was made, so what is told counts: the subnets that it has, and IPv6 that it lacks."""
+    config = {**observed, "attachable": expected.get("attachable"), "driver_opts": expected.get("driver_opts")}
+    if not expected.get("enable_ipv6"):
+        config["enable_ipv6"] = expected.get("enable_ipv6")
+    wanted, seen = _mapping(expected.get("ipam")), _mapping(observed.get("ipam"))
+    subnets: dict[str, Value] = {}
+    for subnet, settings in _mapping(seen.get("config")).items():
+        asked = _mapping(_mapping(wanted.get("config")).get(subnet))
+        subnets[subnet] = {**_mapping(settings), **{key: asked[key] for key in _WITHIN_SUBNETS if key in asked}}
+    config["ipam"] = {**wanted, "config": subnets}
     return config
 
 

@@ -7,6 +7,7 @@ from reconciler.engine.podman import (
     listed_as_docker,
     network_as_docker,
     update_as_podman,
+    volume_as_docker,
 )
 
 ANSWER = {
@@ -71,6 +72,13 @@ def test_names_of_images() -> None:
 def test_a_network() -> None:
     answer = {"Id": "1", "Name": "n", "IPAM": {"Driver": "default", "Options": {"driver": "host-local", "a": "b"}}}
     assert network_as_docker(answer)["IPAM"]["Options"] == {"a": "b"}
+
+
+def test_a_volume() -> None:
+    """As it answers for one that was made with the latter two."""
+    options = {"SIZE": "1m", "o": "size=1m", "type": "tmpfs"}
+    assert volume_as_docker({"Name": "v", "Options": options})["Options"] == {"o": "size=1m", "type": "tmpfs"}
+    assert volume_as_docker({"Name": "v", "Options": None})["Options"] == {}
 
 
 def test_processors_are_sent_as_a_quota() -> None:
