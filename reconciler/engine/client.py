@@ -16,7 +16,7 @@ from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Events, Json, Progress
-from reconciler.engine.podman import health_path, update_as_podman
+from reconciler.engine.podman import IGNORE_FILE, health_path, update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
@@ -183,7 +183,8 @@ class DockerEngine:
             dockerfile = read_dockerfile(build)
             builder: ClassicBuilder | BuildKit
             if no_buildkit := self.facts().no_buildkit:
-                builder = ClassicBuilder(self._sdk, self._logins, no_buildkit, _BUILD_SILENCE)
+                heeded = IGNORE_FILE if self.facts().is_podman else ""
+                builder = ClassicBuilder(self._sdk, self._logins, no_buildkit, _BUILD_SILENCE, heeded)
             else:
                 program = find_buildx(self._environment)
                 builder = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)

@@ -14,6 +14,8 @@ Json = dict[str, Any]
 
 #: its name for the network that Docker calls `bridge`; its API lists it as `bridge` and shows members under this name
 _DEFAULT_NETWORK = "podman"
+#: the ignore file that its builder heeds before every other
+IGNORE_FILE = ".containerignore"
 #: mount options that it always adds, and Docker does not know
 _MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec", "suid", "dev"}
 

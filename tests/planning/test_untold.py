@@ -70,7 +70,7 @@ def rest(config: Config) -> Config:
 
 
 def test_an_address_counts_when_asked_for() -> None:
-    seen = {"networks": {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}}
+    seen: Config = {"networks": {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}}
     assert told({"networks": {"n": {}}}, seen, {}, {})["networks"] == {"n": {"aliases": ("a",)}}
     asked: Config = {"networks": {"n": {"ipv4_address": "10.0.0.9"}}}
     assert told(asked, seen, {}, {})["networks"] == {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}
