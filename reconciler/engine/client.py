@@ -16,7 +16,7 @@ from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Events, Json, Progress
-from reconciler.engine.podman import IGNORE_FILE, health_path, update_as_podman
+from reconciler.engine.podman import IGNORE_FILE, created_as_podman, health_path, update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
@@ -235,7 +235,8 @@ class DockerEngine:
 
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, tuple[str, ...]]:
         params = {"name": name} | ({"platform": platform} if platform else {})
-        answer = self._writes.post(f"create container {name}", "/containers/create", body=body, params=params)
+        whole = created_as_podman(body) if self.facts().is_podman else body
+        answer = self._writes.post(f"create container {name}", "/containers/create", body=whole, params=params)
         return created(answer, f"container {name}")
 
     def start_container(self, container_id: str) -> None:

@@ -16,6 +16,8 @@ Json = dict[str, Any]
 _DEFAULT_NETWORK = "podman"
 #: the ignore file that its builder heeds before every other
 IGNORE_FILE = ".containerignore"
+#: how many processes it allows a container where nobody said a number
+PROCESSES = 2048
 #: mount options that it always adds, and Docker does not know
 _MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec", "suid", "dev"}
 
@@ -42,13 +44,23 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     return {**answer, "State": state, "HostConfig": host, "Config": config, "NetworkSettings": settings}
 
 
+def created_as_podman(body: Json) -> Json:
+    """The body of a creation: that the processes are to have no limit is said by a number, and not by none."""
+    host = body["HostConfig"]
+    unlimited = "PidsLimit" in host and host["PidsLimit"] is None
+    return {**body, "HostConfig": {**host, "PidsLimit": -1}} if unlimited else body
+
+
 def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
     """The body of an update of the container with this inspect answer.
 
+    A limit of processes that is taken away is what a new container has, since none at all it shows and does not set.
     Processors go as the quota that Podman makes of them, since it drops them in silence here; and the restart policy
     always goes along, since an update without one takes it away.
     """
     whole = {"RestartPolicy": answer["HostConfig"].get("RestartPolicy") or {"Name": "no"}, **body}
+    if whole.get("PidsLimit") == 0:
+        whole["PidsLimit"] = PROCESSES
     processors = whole.pop("NanoCpus", 0)
     return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
 

@@ -130,7 +130,7 @@ def show(row: Option, path: str, value: Value) -> str:
 
 def _forces(row: Option, leaf: _Leaf) -> str:
     """What a change takes depends on the value too: a limit can be moved in place, but not taken away."""
-    if row.cost is Cost.UPDATE and leaf.expected is None and not row.clears:
+    if leaf.observed == NOT_TOLD or (row.cost is Cost.UPDATE and leaf.expected is None and not row.clears):
         return Cost.REPLACE.value
     if row.name == "blkio_config" and leaf.keys[1:] != ("weight",):
         return Cost.REPLACE.value  # an update ignores limits of single devices before API 1.55

@@ -46,7 +46,7 @@ def as_far_as_told(
         return dict(observed)
     if kind is Kind.NETWORK and not made_from.is_readable:
         return _network_of_others(expected, observed)
-    config = _without_additions(expected, observed) if kind is Kind.CONTAINER else dict(observed)
+    config = _without_additions(expected, observed, declared) if kind is Kind.CONTAINER else dict(observed)
     for name in _UNTOLD.get(kind, ()):
         if not made_from.is_readable or made_from.options.get(name) == hash_declared(declared.get(name)):
             config[name] = expected.get(name)
@@ -69,7 +69,7 @@ def _network_of_others(expected: Config, observed: Config) -> dict[str, Value]:
     return config
 
 
-def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
+def _without_additions(expected: Config, observed: Config, declared: Config) -> dict[str, Value]:
     config = dict(observed)
     wanted, seen = expected.get("environment"), config.get("environment")
     if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
@@ -78,7 +78,9 @@ def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
             for key, value in seen.items()
             if key in wanted or (key not in _VARIABLES and (key, value) != ("PATH", _PATH))
         }
-    if config.get("pids_limit") == _PIDS != expected.get("pids_limit"):
+    if "pids_limit" in declared and declared["pids_limit"] is None and config.get("pids_limit") is not None:
+        config["pids_limit"] = NOT_TOLD  # only a new container has no limit at all
+    elif config.get("pids_limit") == _PIDS != expected.get("pids_limit"):
         config["pids_limit"] = None
     config["networks"] = _endpoints(expected.get("networks"), config.get("networks"))
     # Processors and a quota of 100 ms are one to it, and it shows both.

@@ -3,6 +3,7 @@
 from reconciler.engine.decode import decode_container, decode_listed_image
 from reconciler.engine.podman import (
     container_as_docker,
+    created_as_podman,
     image_as_docker,
     listed_as_docker,
     network_as_docker,
@@ -91,3 +92,13 @@ def test_processors_are_sent_as_a_quota() -> None:
     }
     no = {"RestartPolicy": {"Name": "no"}, "Memory": 1}
     assert update_as_podman(no, inspected) == no
+
+
+def test_a_limit_of_processes_that_is_none() -> None:
+    """Taken away in place it is what a new container has; none at all is said by a number."""
+    inspected = {"HostConfig": {"RestartPolicy": {"Name": "no"}}}
+    assert update_as_podman({"PidsLimit": 0}, inspected)["PidsLimit"] == 2048
+    assert update_as_podman({"PidsLimit": 7}, inspected)["PidsLimit"] == 7
+    assert created_as_podman({"HostConfig": {"PidsLimit": None}})["HostConfig"] == {"PidsLimit": -1}
+    for host in ({}, {"PidsLimit": 7}):
+        assert created_as_podman({"HostConfig": host})["HostConfig"] == host

@@ -65,6 +65,15 @@ def test_processes_and_processors() -> None:
     assert told({"cpu_quota": 50, "cpus": None}, seen, {}, {})["cpus"] is None
 
 
+def test_no_limit_of_processes() -> None:
+    """Said, it takes a new container; where nothing is said, what a new container has counts as none."""
+    silent, said = {"pids_limit": None}, {"pids_limit": None}
+    for seen, kept in ((2048, None), (50, 50), (None, None)):
+        assert told(silent, {"pids_limit": seen}, {}, {})["pids_limit"] == kept
+    for seen, kept in ((2048, NOT_TOLD), (50, NOT_TOLD), (None, None)):
+        assert told(said, {"pids_limit": seen}, said, {})["pids_limit"] == kept
+
+
 def rest(config: Config) -> Config:
     return {name: value for name, value in config.items() if value is None}
 
