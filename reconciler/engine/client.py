@@ -16,7 +16,7 @@ from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Events, Json, Progress
-from reconciler.engine.podman import IGNORE_FILE, created_as_podman, health_path, update_as_podman
+from reconciler.engine.podman import IGNORE_FILE, chose_badly, created_as_podman, health_path, update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
@@ -205,7 +205,13 @@ class DockerEngine:
     def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
-        answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
+        doing = f"create network {body.get('Name')}"
+        try:
+            answer = self._writes.post(doing, "/networks/create", body=whole)
+        except EngineRefusedError as error:
+            if not (self.facts().is_podman and chose_badly(str(error), body)):
+                raise
+            answer = self._writes.post(doing, "/networks/create", body=whole)
         return created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
