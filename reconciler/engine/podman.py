@@ -18,6 +18,7 @@ _DEFAULT_NETWORK = "podman"
 IGNORE_FILE = ".containerignore"
 #: how many processes it allows a container where nobody said a number
 PROCESSES = 2048
+KEEPS_ENTRYPOINT = "Podman's API keeps the image's entrypoint where [] should take it away; write one of your own"
 #: mount options that it always adds, and Docker does not know
 _MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec", "suid", "dev"}
 
@@ -49,6 +50,23 @@ def created_as_podman(body: Json) -> Json:
     host = body["HostConfig"]
     unlimited = "PidsLimit" in host and host["PidsLimit"] is None
     return {**body, "HostConfig": {**host, "PidsLimit": -1}} if unlimited else body
+
+
+def has_entrypoint(image: Json) -> bool:
+    """What an image has a container gets all the same, though its body takes it away by []."""
+    return bool((image.get("Config") or {}).get("Entrypoint"))
+
+
+def hidden_files(container: Mapping[str, Any], path: str, archive: bytes) -> str:
+    """Which files of an archive it would put under a volume instead of into it, where nobody finds them; or ""."""
+    import io
+    import tarfile
+
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = [f"{path.rstrip('/')}/{name}" for name in tar.getnames()]
+    volumes = [str(mount.get("Destination")) for mount in container.get("Mounts") or ()]
+    hidden = sorted(f"{file} is in {place}" for file in files for place in volumes if file.startswith(f"{place}/"))
+    return f"Podman's API puts no configs and secrets into a volume: {', '.join(hidden)}" if hidden else ""
 
 
 def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:

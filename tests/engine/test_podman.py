@@ -1,10 +1,15 @@
 """Podman's answers in Docker's words: as Podman 5.4 gave them, cut to what matters."""
 
+import io
+import tarfile
+
 from reconciler.engine.decode import decode_container, decode_listed_image
 from reconciler.engine.podman import (
     chose_badly,
     container_as_docker,
     created_as_podman,
+    has_entrypoint,
+    hidden_files,
     image_as_docker,
     listed_as_docker,
     network_as_docker,
@@ -111,3 +116,23 @@ def test_a_subnet_that_it_chose_itself() -> None:
     assert chose_badly(said, {"IPAM": {"Driver": "default", "Config": []}})
     assert not chose_badly(said, {"IPAM": {"Config": [{"Subnet": "10.89.1.0/24"}]}})
     assert not chose_badly("cannot create network n: network name n already used", {})
+
+
+def test_an_entrypoint_that_would_stay() -> None:
+    assert has_entrypoint({"Config": {"Entrypoint": ["/run"]}})
+    assert not has_entrypoint({"Config": {"Entrypoint": []}})
+    assert not has_entrypoint({})
+
+
+def test_files_that_would_be_hidden() -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name in ("etc/app/motd", "etc/apps"):
+            tar.addfile(tarfile.TarInfo(name))
+    for container, hidden in (({"Mounts": [{"Destination": "/etc/app"}]}, True), ({"Mounts": None}, False)):
+        said = hidden_files(container, "/", stream.getvalue())
+        assert said.endswith("into a volume: /etc/app/motd is in /etc/app" if hidden else "")
+        assert bool(said) is hidden
+    assert "/data/etc/apps is in /data" in hidden_files(
+        {"Mounts": [{"Destination": "/data"}]}, "/data", stream.getvalue()
+    )

@@ -128,7 +128,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "podman5",
         "files end up below the volume that is to hold them, so those in a volume, and all of a read-only container, are "
-        "refused when planned",
+        "refused when planned, or when made of an image that was not there to tell its volumes",
         (
             "test_its_user_can_read_them_and_nobody_else[-0:0-read-only]",
             'test_its_user_can_read_them_and_nobody_else[user = "nobody"-65534:65534-read-only]',
