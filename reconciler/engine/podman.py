@@ -1,4 +1,5 @@
-"""What Podman's Docker-compatible API answers otherwise than Docker's, put into Docker's words before it is decoded.
+"""What Podman's Docker-compatible API answers otherwise than Docker's, put into Docker's words before it is decoded; and
+what it has to be asked otherwise.
 
 Seen on Podman 5.4. What Podman fills in where nothing was said is not undone here, since it cannot be told from what
 was said: `planning/untold.py` judges it by the fingerprint.
