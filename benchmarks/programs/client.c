@@ -24,6 +24,7 @@ enum kind { OK, REFUSED, RESET, NO_NAME, NO_ROUTE, TIMEOUT, OTHER, KINDS };
 static const char *const names[] = {"ok", "refused", "reset", "no_name", "no_route", "timeout", "other"};
 static const char *name;
 static int port, retry_ms;
+static in_addr_t dns;
 static volatile sig_atomic_t ended;
 static atomic_long counted[KINDS], retried;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,6 +34,15 @@ static double now(void) {
     struct timespec moment;
     clock_gettime(CLOCK_MONOTONIC, &moment);
     return (double)moment.tv_sec * 1000 + (double)moment.tv_nsec / 1e6;
+}
+
+/* The engine's name server: 127.0.0.11 in a container of Docker, the network's gateway in one of Podman. */
+static in_addr_t name_server(void) {
+    FILE *file = fopen("/etc/resolv.conf", "r");
+    char line[256], address[64] = "";
+    while (file && !*address && fgets(line, sizeof line, file)) sscanf(line, "nameserver %63s", address);
+    if (file) fclose(file);
+    return inet_addr(address);
 }
 
 /* The first IPv4 address in the answer of the engine's name server; 0 when it has none. */
@@ -49,7 +59,7 @@ static in_addr_t resolve(unsigned short id) {
     memcpy(packet + length, "\0\0\1\0\1", 5);
     length += 5;
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(53)};
-    server.sin_addr.s_addr = inet_addr("127.0.0.11");
+    server.sin_addr.s_addr = dns;
     int channel = socket(AF_INET, SOCK_DGRAM, 0);
     struct timeval wait = {.tv_sec = 2};
     setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
@@ -129,6 +139,7 @@ int main(int count, char **words) {
     port = atoi(words[2]);
     int clients = atoi(words[3]);
     retry_ms = atoi(words[4]);
+    dns = name_server();
     last_success = now();
     pthread_t threads[64];
     pthread_attr_t small;

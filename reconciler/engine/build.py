@@ -20,12 +20,19 @@ from reconciler.model.redaction import secrets_of_build
 
 
 class ClassicBuilder(NamedTuple):
-    """The builder that every engine has. `no_buildkit` is why it is used; `silence` how long it may say nothing."""
+    """The builder that every engine has.
+
+    Attributes:
+        no_buildkit: why it is used.
+        silence: how long it may say nothing.
+        heeded: the ignore file that it heeds before every other, if there is one.
+    """
 
     sdk: Sdk
     logins: Logins
     no_buildkit: str
     silence: float
+    heeded: str = ""
 
     def build(
         self,
@@ -43,7 +50,7 @@ class ClassicBuilder(NamedTuple):
             "/build",
             params=build_parameters(build, tags, labels),
             headers=build_headers(build, dockerfile, self.logins),
-            content=archive(build, content),
+            content=archive(build, content, self.heeded),
             silence=self.silence,
         )
         try:

@@ -11,12 +11,12 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from reconciler.engine import podman
 from reconciler.engine.buildx import find_buildx, lacks_buildkit
 from reconciler.engine.endpoint import Endpoint, docker_directory
 from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Events, Json, Progress
-from reconciler.engine.podman import health_path, update_as_podman
 from reconciler.engine.references import split_reference
 from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
@@ -183,7 +183,8 @@ class DockerEngine:
             dockerfile = read_dockerfile(build)
             builder: ClassicBuilder | BuildKit
             if no_buildkit := self.facts().no_buildkit:
-                builder = ClassicBuilder(self._sdk, self._logins, no_buildkit, _BUILD_SILENCE)
+                heeded = podman.IGNORE_FILE if self.facts().is_podman else ""
+                builder = ClassicBuilder(self._sdk, self._logins, no_buildkit, _BUILD_SILENCE, heeded)
             else:
                 program = find_buildx(self._environment)
                 builder = BuildKit(program, self._endpoint, self._environment, self._logins, _BUILD_SILENCE)
@@ -201,10 +202,16 @@ class DockerEngine:
 
     # --- writes: networks and volumes --------------------------------------------------------------------------
 
-    def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
+    def create_network(self, body: Json, more: int = 5) -> tuple[str, tuple[str, ...]]:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
-        answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
+        doing = f"create network {body.get('Name')}"
+        try:
+            answer = self._writes.post(doing, "/networks/create", body=whole)
+        except EngineRefusedError as error:
+            if not (more and self.facts().is_podman and podman.chose_badly(str(error), body)):
+                raise
+            return self.create_network(body, more - 1)
         return created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
@@ -234,7 +241,12 @@ class DockerEngine:
 
     def create_container(self, name: str, body: Json, platform: str) -> tuple[str, tuple[str, ...]]:
         params = {"name": name} | ({"platform": platform} if platform else {})
-        answer = self._writes.post(f"create container {name}", "/containers/create", body=body, params=params)
+        doing, whole = f"create container {name}", body
+        if self.facts().is_podman:
+            whole = podman.created_as_podman(body)
+            if body.get("Entrypoint") == [] and podman.has_entrypoint(self.inspect_image(body["Image"])):
+                raise EngineRefusedError(f"cannot {doing}: {podman.KEEPS_ENTRYPOINT}")
+        answer = self._writes.post(doing, "/containers/create", body=whole, params=params)
         return created(answer, f"container {name}")
 
     def start_container(self, container_id: str) -> None:
@@ -259,6 +271,10 @@ class DockerEngine:
 
     def put_archive(self, container_id: str, path: str, archive: bytes) -> None:
         doing = f"put files into container {container_id[:12]}"
+        if self.facts().is_podman:
+            answer = self._get(doing, f"/containers/{quote(container_id, safe='')}/json")
+            if hidden := podman.hidden_files(answer, path, archive):
+                raise EngineRefusedError(f"cannot {doing}: {hidden}", hint="mount them elsewhere")
         self._writes.put(doing, "/containers/{0}/archive", container_id, content=archive, params={"path": path})
 
     def signal_container(self, container_id: str, signal: str) -> None:
@@ -268,13 +284,13 @@ class DockerEngine:
     def check_health(self, container_id: str, seconds: float) -> None:
         if self.facts().is_podman:
             with suppress(EngineError):  # whatever came of it, the container tells
-                self._wire.send("GET", health_path(container_id), None, seconds)
+                self._wire.send("GET", podman.health_path(container_id), None, seconds)
 
     def update_container(self, container_id: str, body: Json) -> tuple[str, ...]:
         doing = f"update container {container_id[:12]}"
         if self.facts().is_podman:
             answer = self._get(doing, f"/containers/{quote(container_id, safe='')}/json")
-            body = update_as_podman(body, answer)
+            body = podman.update_as_podman(body, answer)
         return warnings_in(self._writes.post(doing, "/containers/{0}/update", container_id, body=body))
 
     def close(self) -> None:

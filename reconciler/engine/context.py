@@ -170,18 +170,25 @@ def _add_files(total: Digest, directory: str, entries: list[Entry], cache: StatC
     cache.save()
 
 
-def archive(build: Build, expected: str = "") -> Iterator[bytes]:
+def archive(build: Build, expected: str = "", heeded: str = "") -> Iterator[bytes]:
     """The context as a tar file, in blocks of at most 1 MiB, the same for the same files: sorted, owned by root.
 
     Its end is not given when it is not what was `expected`, a `digest`: a builder refuses half an archive. Raises as
     `scan`, also while it is read.
+
+    Args:
+        heeded: the ignore file that the builder heeds before every other, and would leave out still more by. It gets
+            one of ours instead, which names what is not to be in the image.
     """
     total = Digest(build)
     ignored = ""
+    hidden = [heeded]
+    replaced = heeded or (_IGNORE_FILE if build.inline else "")
     for entry in scan(build):
         blocks: Iterable[bytes] = read_exactly(build.context, entry) if entry.is_file else ()
         content = hashlib.sha256()
-        if build.inline and entry.path == _IGNORE_FILE and entry.is_file:
+        hidden += [entry.path] if entry.is_forced else []
+        if entry.path == replaced and entry.is_file:
             text = b"".join(blocks)
             content.update(text)
             ignored = text.decode("utf-8", "surrogateescape")
@@ -196,6 +203,10 @@ def archive(build: Build, expected: str = "") -> Iterator[bytes]:
     if build.inline:
         # The builder removes what its ignore file names, once it has read it: nothing of this is in the image.
         yield from _text_member(INLINE_NAME, build.inline)
+        hidden.append(INLINE_NAME)
+    if heeded:
+        yield from _text_member(heeded, "".join(f"{path}\n" for path in hidden))
+    elif build.inline:
         yield from _text_member(_IGNORE_FILE, f"{ignored or _IGNORE_FILE}\n{INLINE_NAME}\n")
     yield b"\0" * (2 * _TAR_BLOCK)
 

@@ -21,7 +21,13 @@ from reconciler.engine.decode import (
 )
 from reconciler.engine.interface import Engine, Json
 from reconciler.engine.itself import own_container
-from reconciler.engine.podman import container_as_docker, image_as_docker, listed_as_docker, network_as_docker
+from reconciler.engine.podman import (
+    container_as_docker,
+    image_as_docker,
+    listed_as_docker,
+    network_as_docker,
+    volume_as_docker,
+)
 from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.address import Kind
 from reconciler.model.lease import read_lease
@@ -92,7 +98,9 @@ def _observe(engine: Engine, project: str, adoptable: frozenset[str]) -> Observe
     members, users = _attachments(listed)
     used_images = {container.image_id for container in inspected.values()}
     supplied = tuple(_images(engine, images, used_images))
-    networks = [network_as_docker(network) for network in networks] if is_podman else networks
+    if is_podman:
+        networks = [network_as_docker(network) for network in networks]
+        volumes = [volume_as_docker(volume) for volume in volumes]
     leases = tuple(sorted(lease for lease in map(read_lease, volumes) if lease is not None))
     return ObservedState(
         facts=facts,

@@ -1,4 +1,5 @@
-"""What Podman's Docker-compatible API answers otherwise than Docker's, put into Docker's words before it is decoded.
+"""What Podman's Docker-compatible API answers otherwise than Docker's, put into Docker's words before it is decoded; and
+what it has to be asked otherwise.
 
 Seen on Podman 5.4. What Podman fills in where nothing was said is not undone here, since it cannot be told from what
 was said: `planning/untold.py` judges it by the fingerprint.
@@ -14,6 +15,11 @@ Json = dict[str, Any]
 
 #: its name for the network that Docker calls `bridge`; its API lists it as `bridge` and shows members under this name
 _DEFAULT_NETWORK = "podman"
+#: the ignore file that its builder heeds before every other
+IGNORE_FILE = ".containerignore"
+#: how many processes it allows a container where nobody said a number
+PROCESSES = 2048
+KEEPS_ENTRYPOINT = "Podman's API keeps the image's entrypoint where [] should take it away; write one of your own"
 #: mount options that it always adds, and Docker does not know
 _MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec", "suid", "dev"}
 
@@ -40,15 +46,47 @@ def container_as_docker(answer: Mapping[str, Any]) -> Json:
     return {**answer, "State": state, "HostConfig": host, "Config": config, "NetworkSettings": settings}
 
 
+def created_as_podman(body: Json) -> Json:
+    """The body of a creation: that the processes are to have no limit is said by a number, and not by none."""
+    host = body["HostConfig"]
+    unlimited = "PidsLimit" in host and host["PidsLimit"] is None
+    return {**body, "HostConfig": {**host, "PidsLimit": -1}} if unlimited else body
+
+
+def has_entrypoint(image: Json) -> bool:
+    """What an image has a container gets all the same, though its body takes it away by []."""
+    return bool((image.get("Config") or {}).get("Entrypoint"))
+
+
+def hidden_files(container: Mapping[str, Any], path: str, archive: bytes) -> str:
+    """Which files of an archive it would put under a volume instead of into it, where nobody finds them; or ""."""
+    import io
+    import tarfile
+
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = [f"{path.rstrip('/')}/{name}" for name in tar.getnames()]
+    volumes = [str(mount.get("Destination")) for mount in container.get("Mounts") or ()]
+    hidden = sorted(f"{file} is in {place}" for file in files for place in volumes if file.startswith(f"{place}/"))
+    return f"Podman's API puts no configs and secrets into a volume: {', '.join(hidden)}" if hidden else ""
+
+
 def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
     """The body of an update of the container with this inspect answer.
 
+    A limit of processes that is taken away is what a new container has, since none at all it shows and does not set.
     Processors go as the quota that Podman makes of them, since it drops them in silence here; and the restart policy
     always goes along, since an update without one takes it away.
     """
     whole = {"RestartPolicy": answer["HostConfig"].get("RestartPolicy") or {"Name": "no"}, **body}
+    if whole.get("PidsLimit") == 0:
+        whole["PidsLimit"] = PROCESSES
     processors = whole.pop("NanoCpus", 0)
     return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
+
+
+def chose_badly(refusal: str, body: Json) -> bool:
+    """Whether a network was refused for the subnet that it chose itself: another one took that at the same time."""
+    return "is already used on the host or by another config" in refusal and not (body.get("IPAM") or {}).get("Config")
 
 
 def health_path(container_id: str) -> str:
@@ -68,6 +106,12 @@ def network_as_docker(answer: Mapping[str, Any]) -> Json:
     ipam = dict(answer.get("IPAM") or {})
     ipam["Options"] = {key: value for key, value in (ipam.get("Options") or {}).items() if key != "driver"}
     return {**answer, "IPAM": ipam}
+
+
+def volume_as_docker(answer: Mapping[str, Any]) -> Json:
+    """It tells some of what the option `o` holds a second time, under names of its own in capitals."""
+    options = {key: value for key, value in (answer.get("Options") or {}).items() if not key.isupper()}
+    return {**answer, "Options": options}
 
 
 def image_as_docker(entry: Mapping[str, Any]) -> Json:

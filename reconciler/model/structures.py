@@ -21,6 +21,8 @@ from reconciler.model.values import Value
 
 #: the option of the bridge driver that names the interface in the container
 INTERFACE_NAME = "com.docker.network.endpoint.ifname"
+#: what fixes the addresses of an endpoint
+ADDRESSES = ("ipv4_address", "ipv6_address")
 _SYSCTLS = "com.docker.network.endpoint.sysctls"
 _PORT = re.compile(
     r"(?:(?:\[(?P<ip6>[0-9a-fA-F:]+)\]|(?P<ip>[^:]*)):)?(?:(?P<host>[\d-]*):)?(?P<container>[\d-]+)(?:/(?P<protocol>\w+))?"
@@ -130,7 +132,7 @@ def declare_endpoint(raw: Mapping[str, Any]) -> dict[str, Value]:
     for key in ("aliases", "links"):
         if raw.get(key):
             endpoint[key] = tuple(sorted({str(item) for item in raw[key]}))
-    for key in ("ipv4_address", "ipv6_address"):
+    for key in ADDRESSES:
         if raw.get(key):
             endpoint[key] = declare_ip(raw[key])
     if raw.get("link_local_ips"):

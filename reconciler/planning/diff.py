@@ -130,7 +130,7 @@ def show(row: Option, path: str, value: Value) -> str:
 
 def _forces(row: Option, leaf: _Leaf) -> str:
     """What a change takes depends on the value too: a limit can be moved in place, but not taken away."""
-    if row.cost is Cost.UPDATE and leaf.expected is None and not row.clears:
+    if leaf.observed == NOT_TOLD or (row.cost is Cost.UPDATE and leaf.expected is None and not row.clears):
         return Cost.REPLACE.value
     if row.name == "memswap_limit" and leaf.expected == -1 and leaf.observed is not None:
         return Cost.REPLACE.value  # an update notes it, and leaves the running container its limit
@@ -161,8 +161,8 @@ def _reason(row: Option, leaf: _Leaf, declared: Config, observed: Config, made_f
         source = _FOLLOWS.get(row.name)
         followed = source is not None and made_from.options.get(source) != hash_declared(declared.get(source))
         return Reason.SPEC_CHANGED if followed else Reason.DRIFTED
-    if row.cost in (Cost.REPLACE, Cost.DATA):
-        return Reason.SPEC_CHANGED  # it cannot have drifted: no call changes it
+    if row.cost in (Cost.REPLACE, Cost.DATA) or seen == NOT_TOLD:
+        return Reason.SPEC_CHANGED  # it cannot have drifted, since no call changes it, or cannot be seen to have
     if then is None:
         memory = observed.get("mem_limit")
         unset = 2 * memory if row.name == "memswap_limit" and isinstance(memory, int) else row.default

@@ -30,6 +30,7 @@ from reconciler.model.plan import (
     UpdateContainer,
 )
 from reconciler.model.rollout import READY_AFTER, OnFailure
+from reconciler.model.structures import ADDRESSES
 from reconciler.planning.expand import (
     HELD_UP,
     Blueprint,
@@ -118,14 +119,20 @@ def _take_names(blueprint: Blueprint, candidate: Ref) -> list[Step]:
 
 
 def _leave_names(blueprint: Blueprint, current: ObservedContainer) -> list[Step]:
-    """Be on the same networks, but found by no alias."""
+    """Be on the same networks, but found by no alias.
+
+    What is under way goes on where the address stays the same. Docker gives it again by itself; of Podman, and where
+    the address is fixed, the observation tells it, so it is asked for.
+    """
     steps: list[Step] = []
     endpoints = (current.config or {}).get("networks")
     for name, endpoint in endpoints.items() if isinstance(endpoints, Mapping) else ():
         taken = name in blueprint.resource.networks
         if taken and isinstance(endpoint, Mapping) and endpoint.get("aliases"):
-            network = blueprint.networks[name]  # not the one it was seen on: that may have been made anew before
-            steps += [Step(Disconnect(network, ref(current))), Step(Connect(network, ref(current), {}))]
+            network = blueprint.networks[name]  # not the one it was seen on: that may have been made anew before,
+            is_same = network.id == current.network_ids.get(name)  # with other addresses
+            same = {key: endpoint[key] for key in ADDRESSES if endpoint.get(key)} if is_same else {}
+            steps += [Step(Disconnect(network, ref(current))), Step(Connect(network, ref(current), same))]
     return steps
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from reconciler.model.address import Kind
 from reconciler.model.observed import EngineFacts
 from reconciler.model.ownership import Fingerprint, hash_declared
+from reconciler.model.structures import ADDRESSES
 from reconciler.model.values import NOT_TOLD, Config, Value
 
 _UNTOLD = {
@@ -24,15 +25,15 @@ _UNTOLD = {
         "device_cgroup_rules",  # held, and not told
     ),
     Kind.NETWORK: ("attachable", "driver_opts", "enable_ipv6", "ipam"),
-    Kind.VOLUME: ("driver_opts",),
 }
+#: what is not told of a subnet
+_WITHIN_SUBNETS = ("ip_range", "aux_addresses")
 #: changed in place elsewhere; here no answer would tell that it was, so a new container is made
 _REPLACED = frozenset({"blkio_config"})
 #: how many processes it allows where nobody said a number, and what it adds to the environment
 _PIDS, _VARIABLES = 2048, frozenset({"HOME", "HOSTNAME", "TERM", "container"})
 #: the search path that it gives where the image has none
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_ADDRESSES = ("ipv4_address", "ipv6_address")
 #: options of a network's driver that its Docker-compatible API takes on; it drops all others
 _DRIVER_OPTIONS = {"mtu", "com.docker.network.driver.mtu", "com.docker.network.bridge.name", "mode", "parent"}
 
@@ -43,7 +44,9 @@ def as_far_as_told(
     """The observed config, with what this engine does not tell taken from the fingerprint."""
     if not facts.is_podman:
         return dict(observed)
-    config = _without_additions(expected, observed) if kind is Kind.CONTAINER else dict(observed)
+    if kind is Kind.NETWORK and not made_from.is_readable:
+        return _network_of_others(expected, observed)
+    config = _without_additions(expected, observed, declared) if kind is Kind.CONTAINER else dict(observed)
     for name in _UNTOLD.get(kind, ()):
         if not made_from.is_readable or made_from.options.get(name) == hash_declared(declared.get(name)):
             config[name] = expected.get(name)
@@ -52,7 +55,21 @@ def as_far_as_told(
     return config
 
 
-def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
+def _network_of_others(expected: Config, observed: Config) -> dict[str, Value]:
+    """No fingerprint tells how it was made, so what is told counts: the subnets that it has, and IPv6 that it lacks."""
+    config = {**observed, "attachable": expected.get("attachable"), "driver_opts": expected.get("driver_opts")}
+    if not expected.get("enable_ipv6"):
+        config["enable_ipv6"] = expected.get("enable_ipv6")
+    wanted, seen = _mapping(expected.get("ipam")), _mapping(observed.get("ipam"))
+    subnets: dict[str, Value] = {}
+    for subnet, settings in _mapping(seen.get("config")).items():
+        asked = _mapping(_mapping(wanted.get("config")).get(subnet))
+        subnets[subnet] = {**_mapping(settings), **{key: asked[key] for key in _WITHIN_SUBNETS if key in asked}}
+    config["ipam"] = {**wanted, "config": subnets}
+    return config
+
+
+def _without_additions(expected: Config, observed: Config, declared: Config) -> dict[str, Value]:
     config = dict(observed)
     wanted, seen = expected.get("environment"), config.get("environment")
     if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
@@ -61,7 +78,9 @@ def _without_additions(expected: Config, observed: Config) -> dict[str, Value]:
             for key, value in seen.items()
             if key in wanted or (key not in _VARIABLES and (key, value) != ("PATH", _PATH))
         }
-    if config.get("pids_limit") == _PIDS != expected.get("pids_limit"):
+    if "pids_limit" in declared and declared["pids_limit"] is None and config.get("pids_limit") is not None:
+        config["pids_limit"] = NOT_TOLD  # only a new container has no limit at all
+    elif config.get("pids_limit") == _PIDS != expected.get("pids_limit"):
         config["pids_limit"] = None
     config["networks"] = _endpoints(expected.get("networks"), config.get("networks"))
     # Processors and a quota of 100 ms are one to it, and it shows both.
@@ -80,7 +99,7 @@ def _endpoints(expected: Value, observed: Value) -> Value:
     for name, endpoint in observed.items():
         wanted, seen = expected.get(name), dict(endpoint) if isinstance(endpoint, Mapping) else {}
         asked = wanted if isinstance(wanted, Mapping) else {}
-        addresses = {key: seen.pop(key, asked.get(key, None)) for key in _ADDRESSES}
+        addresses = {key: seen.pop(key, asked.get(key, None)) for key in ADDRESSES}
         endpoints[name] = {**seen, **{key: address for key, address in addresses.items() if key in asked}}
     return endpoints
 

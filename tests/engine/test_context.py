@@ -354,6 +354,29 @@ def test_the_archive_holds_the_files(make: Make, tmp_path: Path) -> None:
             assert stream.read() == (root / name).read_bytes()
 
 
+@pytest.mark.parametrize("inline", ["", "FROM scratch\n"])
+def test_a_builder_that_heeds_an_ignore_file_of_its_own(make: Make, inline: str) -> None:
+    """Ours takes its place: it leaves out what is sent for the builder alone, and nothing else."""
+    files = {
+        "Dockerfile": "",
+        ".dockerignore": "*",
+        "Dockerfile.dockerignore": "Dockerfile\n",
+        "own": "*\n",
+        "page": "",
+    }
+    build = make(files=files)._replace(inline=inline)
+    if inline:
+        build = build._replace(dockerfile="Dockerfile")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(context.archive(build, heeded="own")))) as archive:
+        stream = archive.extractfile("own")
+        assert stream is not None
+        names, left_out = archive.getnames(), stream.read().decode().split()
+    assert names[-1] == "own"
+    assert left_out == ["own", *([".dockerignore", context.INLINE_NAME] if inline else ["Dockerfile"])]
+    assert set(left_out) <= set(names)
+    assert ("page" in names) is not bool(inline)
+
+
 def test_a_file_that_grows_or_shrinks_while_it_is_sent(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

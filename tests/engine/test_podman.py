@@ -1,12 +1,20 @@
 """Podman's answers in Docker's words: as Podman 5.4 gave them, cut to what matters."""
 
+import io
+import tarfile
+
 from reconciler.engine.decode import decode_container, decode_listed_image
 from reconciler.engine.podman import (
+    chose_badly,
     container_as_docker,
+    created_as_podman,
+    has_entrypoint,
+    hidden_files,
     image_as_docker,
     listed_as_docker,
     network_as_docker,
     update_as_podman,
+    volume_as_docker,
 )
 
 ANSWER = {
@@ -73,6 +81,13 @@ def test_a_network() -> None:
     assert network_as_docker(answer)["IPAM"]["Options"] == {"a": "b"}
 
 
+def test_a_volume() -> None:
+    """As it answers for one that was made with the latter two."""
+    options = {"SIZE": "1m", "o": "size=1m", "type": "tmpfs"}
+    assert volume_as_docker({"Name": "v", "Options": options})["Options"] == {"o": "size=1m", "type": "tmpfs"}
+    assert volume_as_docker({"Name": "v", "Options": None})["Options"] == {}
+
+
 def test_processors_are_sent_as_a_quota() -> None:
     inspected = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
     assert update_as_podman({"NanoCpus": 250_000_000, "Memory": 1}, inspected) == {
@@ -83,3 +98,41 @@ def test_processors_are_sent_as_a_quota() -> None:
     }
     no = {"RestartPolicy": {"Name": "no"}, "Memory": 1}
     assert update_as_podman(no, inspected) == no
+
+
+def test_a_limit_of_processes_that_is_none() -> None:
+    """Taken away in place it is what a new container has; none at all is said by a number."""
+    inspected = {"HostConfig": {"RestartPolicy": {"Name": "no"}}}
+    assert update_as_podman({"PidsLimit": 0}, inspected)["PidsLimit"] == 2048
+    assert update_as_podman({"PidsLimit": 7}, inspected)["PidsLimit"] == 7
+    assert created_as_podman({"HostConfig": {"PidsLimit": None}})["HostConfig"] == {"PidsLimit": -1}
+    for host in ({}, {"PidsLimit": 7}):
+        assert created_as_podman({"HostConfig": host})["HostConfig"] == host
+
+
+def test_a_subnet_that_it_chose_itself() -> None:
+    said = "cannot create network n: subnet 10.89.1.0/24 is already used on the host or by another config"
+    assert chose_badly(said, {"Name": "n"})
+    assert chose_badly(said, {"IPAM": {"Driver": "default", "Config": []}})
+    assert not chose_badly(said, {"IPAM": {"Config": [{"Subnet": "10.89.1.0/24"}]}})
+    assert not chose_badly("cannot create network n: network name n already used", {})
+
+
+def test_an_entrypoint_that_would_stay() -> None:
+    assert has_entrypoint({"Config": {"Entrypoint": ["/run"]}})
+    assert not has_entrypoint({"Config": {"Entrypoint": []}})
+    assert not has_entrypoint({})
+
+
+def test_files_that_would_be_hidden() -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name in ("etc/app/motd", "etc/apps"):
+            tar.addfile(tarfile.TarInfo(name))
+    for container, hidden in (({"Mounts": [{"Destination": "/etc/app"}]}, True), ({"Mounts": None}, False)):
+        said = hidden_files(container, "/", stream.getvalue())
+        assert said.endswith("into a volume: /etc/app/motd is in /etc/app" if hidden else "")
+        assert bool(said) is hidden
+    assert "/data/etc/apps is in /data" in hidden_files(
+        {"Mounts": [{"Destination": "/data"}]}, "/data", stream.getvalue()
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.address import parse_address
-from reconciler.model.plan import StopContainer, Verb
+from reconciler.model.plan import Connect, StopContainer, Verb
 from reconciler.model.report import Report, Status
 from reconciler.planning.world import Request
 from tests.planning.stage import Stage, by_address, cut_off, only
@@ -350,3 +350,17 @@ def test_a_target_takes_no_other_instance_with_it(stage: Stage) -> None:
     desired = stage.write(spec("good:1", scale=3))
     planned = stage.look(desired, Request(targets=(parse_address("container.web[2]"),))).plan
     assert [str(change.address) for change in planned.changes] == ["container.web[2]"]
+
+
+def test_who_leaves_the_names_keeps_its_address(stage: Stage) -> None:
+    """One that it was given by the engine it is given again; one that was asked for is asked for again."""
+    front = {"network.front": {"ipam": {"config": [{"subnet": "10.5.0.0/24"}]}}}
+    fixed = {"front": {"aliases": ["www"], "ipv4_address": "10.5.0.9"}}
+    stage.settle(spec(networks=fixed) | front)
+    for endpoint in ({"ipv4_address": "10.5.0.9"}, {}):
+        text = spec(environment={"LEVEL": str(endpoint)}) | front
+        served = str(stage.container(NAME)["Id"])
+        steps = by_address(stage.plan(text))["container.web"].steps
+        joined = [s.action for s in steps if isinstance(s.action, Connect) and s.action.container.id == served]
+        assert [action.endpoint for action in joined] == [endpoint]
+        stage.settle(text)

@@ -5,11 +5,12 @@ import pytest
 from reconciler.model.address import Kind
 from reconciler.model.desired import DesiredState
 from reconciler.model.observed import EngineFacts, ObservedContainer, ObservedState
-from reconciler.model.ownership import FINGERPRINT_VERSION, Fingerprint, hash_option
-from reconciler.model.plan import Ref, RemoveContainer, Step
+from reconciler.model.ownership import FINGERPRINT_VERSION, Fingerprint, hash_option, parse_fingerprint
+from reconciler.model.plan import Reason, Ref, RemoveContainer, Step
 from reconciler.model.rows import BY_NAME
 from reconciler.model.values import NOT_TOLD, Config, Value
 from reconciler.planning.diff import diff_config
+from reconciler.planning.expected import expected_settings
 from reconciler.planning.sharing import held_by_sharers
 from reconciler.planning.untold import as_far_as_told, dropped
 from reconciler.planning.world import World
@@ -53,7 +54,7 @@ def test_what_elsewhere_is_changed_in_place_takes_a_new_container() -> None:
     expected = {name: row.default for name, row in BY_NAME[Kind.CONTAINER].items()} | wanted
     made = Fingerprint(FINGERPRINT_VERSION, {})
     (field,) = diff_config(Kind.CONTAINER, expected, {**expected, **seen, "pids_limit": None}, wanted, made)
-    assert (field.path, field.forces) == ("blkio_config", "replace")
+    assert (field.path, field.forces, field.reason) == ("blkio_config", "replace", Reason.SPEC_CHANGED)
 
 
 def test_processes_and_processors() -> None:
@@ -64,16 +65,45 @@ def test_processes_and_processors() -> None:
     assert told({"cpu_quota": 50, "cpus": None}, seen, {}, {})["cpus"] is None
 
 
+def test_no_limit_of_processes() -> None:
+    """Said, it takes a new container; where nothing is said, what a new container has counts as none."""
+    silent, said = {"pids_limit": None}, {"pids_limit": None}
+    for seen, kept in ((2048, None), (50, 50), (None, None)):
+        assert told(silent, {"pids_limit": seen}, {}, {})["pids_limit"] == kept
+    for seen, kept in ((2048, NOT_TOLD), (50, NOT_TOLD), (None, None)):
+        assert told(said, {"pids_limit": seen}, said, {})["pids_limit"] == kept
+
+
 def rest(config: Config) -> Config:
     return {name: value for name, value in config.items() if value is None}
 
 
 def test_an_address_counts_when_asked_for() -> None:
-    seen = {"networks": {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}}
+    seen: Config = {"networks": {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}}
     assert told({"networks": {"n": {}}}, seen, {}, {})["networks"] == {"n": {"aliases": ("a",)}}
-    asked = {"networks": {"n": {"ipv4_address": "10.0.0.9"}}}
+    asked: Config = {"networks": {"n": {"ipv4_address": "10.0.0.9"}}}
     assert told(asked, seen, {}, {})["networks"] == {"n": {"ipv4_address": "10.0.0.2", "aliases": ("a",)}}
     assert told(asked, {"networks": {"n": {}}}, {}, {})["networks"] == asked["networks"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "seen", "differs"),
+    [
+        ({"ipam": {"config": {"10.1.0.0/24": {"ip_range": "10.1.0.128/25"}}}}, "10.1.0.0/24", []),
+        ({"ipam": {"config": {"10.1.0.0/24": {}}}}, "10.2.0.0/24", ["ipam.config.10.1.0.0/24"]),
+        ({"enable_ipv6": True, "driver_opts": {"parent": "eth0"}, "attachable": True}, "10.1.0.0/24", ["enable_ipv6"]),
+        ({}, "fd00:1::/64", []),
+    ],
+)
+def test_a_network_that_others_made(declared: Config, seen: str, differs: list[str]) -> None:
+    """No fingerprint tells how, so what the engine tells counts."""
+    expected = expected_settings(Kind.NETWORK, "n", declared)
+    pools: Config = {seen: {"gateway": "10.1.0.1"}}
+    ipam: Config = {"driver": "default", "config": pools}
+    observed = {**expected_settings(Kind.NETWORK, "n", {}), "ipam": ipam}
+    made = parse_fingerprint({})
+    shown = as_far_as_told(PODMAN, Kind.NETWORK, expected, {**observed, "enable_ipv6": ":" in seen}, declared, made)
+    assert [field.path for field in diff_config(Kind.NETWORK, expected, shown, declared, made)] == differs
 
 
 def test_docker_is_taken_at_its_word() -> None:

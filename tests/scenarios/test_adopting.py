@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.support.engine import Project, images_of, remove_network
+from tests.support.engine import Project, images_of, inside, remove_network
 
 LOOP = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]
 COMPOSE = """\
@@ -94,8 +94,7 @@ class Stack:
         api.start(made["Id"])
 
     def shell(self, service: str, command: str) -> str:
-        run = self.api.exec_create(f"{self.name}-{service}-1", ["sh", "-c", command])
-        return str(self.api.exec_start(run["Id"]).decode())
+        return inside(self.api, f"{self.name}-{service}-1", "sh", "-c", command)
 
     def networks(self) -> dict[str, tuple[str, str]]:
         found = self.api.networks(filters={"name": f"{self.name}_"})
@@ -139,7 +138,7 @@ def imported(stack: Stack, directory: Path) -> Path:
 
 def test_a_compose_project_is_taken_over_with_its_volumes(stack: Stack, docker_api: docker.APIClient) -> None:
     project = stack.project
-    stack.shell("db", "echo named > /var/lib/data/file; echo unnamed > /scratch/file")
+    stack.shell("db", "echo named | tee /var/lib/data/file; echo unnamed | tee /scratch/file")
     networks, volumes = stack.networks(), stack.volumes()
     assert set(volumes) == {"/var/lib/data", "/scratch"}
     spec = imported(stack, project.directory)

@@ -17,7 +17,7 @@ import docker
 import pytest
 
 from reconciler.model.plan import Verb
-from tests.support.engine import Project
+from tests.support.engine import Project, inside
 from tests.support.inprocess import Workbench
 
 LOOP = (
@@ -38,11 +38,6 @@ secrets = {key}
 configs = [{{ source = "motd", target = "/etc/app/motd" }}]
 {more}
 """
-
-
-def run(api: docker.APIClient, container: str, *words: str) -> str:
-    made = api.exec_create(container, list(words))
-    return str(api.exec_start(made).decode())
 
 
 def inspect(api: docker.APIClient, bench: Workbench) -> dict[str, Any]:
@@ -69,11 +64,11 @@ def test_its_user_can_read_them_and_nobody_else(
 ) -> None:
     bench.settle(spec(f"{user}\n{HARDENED if hardened else ''}"))
     container = f"{bench.name}-web-1"
-    shown = run(docker_api, container, "stat", "-c", "%a %u:%g", "/run/secrets/key", "/etc/app/motd")
+    shown = inside(docker_api, container, "stat", "-c", "%a %u:%g", "/run/secrets/key", "/etc/app/motd")
     assert shown.splitlines() == [f"400 {owner}", f"444 {owner}"]
-    assert run(docker_api, container, "cat", "/run/secrets/key", "/etc/app/motd") == "firstWelcome."
+    assert inside(docker_api, container, "cat", "/run/secrets/key", "/etc/app/motd") == "firstWelcome."
     docker_api.restart(container, timeout=1)
-    assert run(docker_api, container, "cat", "/run/secrets/key", "/etc/app/motd") == "firstWelcome."
+    assert inside(docker_api, container, "cat", "/run/secrets/key", "/etc/app/motd") == "firstWelcome."
     assert bench.plan().is_settled
     mine = {"label": f"reconciler.holder={bench.name}"}
     before = docker_api.volumes(filters=mine)["Volumes"] or []
@@ -103,7 +98,7 @@ def test_a_new_secret(
     after = inspect(docker_api, bench)
     assert (after["Id"] != before["Id"]) is (on_change == "replace")
     assert (after["State"]["StartedAt"] != before["State"]["StartedAt"]) is (on_change in ("replace", "restart"))
-    assert run(docker_api, f"{bench.name}-web-1", "cat", "/run/secrets/key") == "second"
+    assert inside(docker_api, f"{bench.name}-web-1", "cat", "/run/secrets/key") == "second"
     if on_change.startswith("signal"):
         deadline = time.monotonic() + 10
         while b"second" not in docker_api.logs(f"{bench.name}-web-1"):
@@ -111,7 +106,7 @@ def test_a_new_secret(
             time.sleep(0.05)
     key.write_text("first")
     bench.settle()
-    assert run(docker_api, f"{bench.name}-web-1", "cat", "/run/secrets/key") == "first"
+    assert inside(docker_api, f"{bench.name}-web-1", "cat", "/run/secrets/key") == "first"
 
 
 def test_what_is_watched_is_told(bench: Workbench, key: Path, docker_api: docker.APIClient) -> None:
@@ -234,7 +229,7 @@ read_only = {str(kind == "read-only").lower()}
         command("plan", *loud, KEY=marks[2])
         project.write("web.toml", text)
     container = f"{project.name}-web-1"
-    assert run(docker_api, container, "cat", "/run/secrets/key") == marks[1]
+    assert inside(docker_api, container, "cat", "/run/secrets/key") == marks[1]
     seen.append(json.dumps(docker_api.inspect_container(container)))
     seen.append(json.dumps(docker_api.volumes()))
     command("destroy", "--yes")
@@ -266,9 +261,9 @@ def test_into_a_volume_that_the_image_declares(
     try:
         text = spec(f"read_only = {read_only}").replace("busybox:latest", f"{bench.name}:volume")
         bench.settle(text)
-        assert run(docker_api, f"{bench.name}-web-1", "cat", "/etc/app/motd") == "Welcome."
+        assert inside(docker_api, f"{bench.name}-web-1", "cat", "/etc/app/motd") == "Welcome."
         bench.settle(text.replace("Welcome.", "Hello."))
-        assert run(docker_api, f"{bench.name}-web-1", "cat", "/etc/app/motd") == "Hello."
+        assert inside(docker_api, f"{bench.name}-web-1", "cat", "/etc/app/motd") == "Hello."
     finally:
         bench.destroy()
         docker_api.remove_image(f"{bench.name}:volume")

@@ -182,7 +182,7 @@ def fetch(docker_api: docker.APIClient, bench: Workbench, url: str, seconds: flo
     while True:
         made = docker_api.exec_create(f"{bench.name}-side-1", ["timeout", "3", "wget", "-qO-", url])["Id"]
         text: bytes = docker_api.exec_start(made)
-        if docker_api.exec_inspect(made)["ExitCode"] == 0 or time.monotonic() > deadline:
+        if (text and docker_api.exec_inspect(made)["ExitCode"] == 0) or time.monotonic() > deadline:
             return text.decode()
         time.sleep(0.1)
 

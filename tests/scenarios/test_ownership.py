@@ -5,6 +5,7 @@ import docker
 from reconciler.model.ownership import FINGERPRINT, SETTINGS
 from reconciler.model.plan import Verb
 from tests.scenarios.conftest import LOOP
+from tests.support.engine import inside
 from tests.support.inprocess import Workbench
 
 
@@ -20,8 +21,7 @@ def test_a_strangers_name_blocks_until_adopted(bench: Workbench, docker_api: doc
         "busybox:latest", ["sleep", "60"], name=web, volumes=["/data"], host_config=host
     )["Id"]
     docker_api.start(made)
-    run = docker_api.exec_create(made, ["sh", "-c", "echo kept > /data/file"])
-    docker_api.exec_start(run["Id"])
+    inside(docker_api, made, "sh", "-c", "echo kept | tee /data/file")
     network = docker_api.create_network(f"{bench.name}_default", labels={"com.docker.compose.project": "x"})["Id"]
     docker_api.create_volume(f"{bench.name}_data", labels={"com.docker.compose.project": "x"})
     text = spec('volumes = ["data:/var/lib/data", "/data"]') + "[volume.data]\n"
@@ -37,8 +37,7 @@ def test_a_strangers_name_blocks_until_adopted(bench: Workbench, docker_api: doc
         bench.directory.joinpath("spec.toml").write_text(f'[project]\nname = "{bench.name}"\nadopt = true\n{text}')
         assert [(str(c.address), c.verb) for c in bench.plan().changes] == [("container.web", Verb.ADOPT)]
         bench.settle()
-        run = docker_api.exec_create(web, ["cat", "/data/file"])
-        assert docker_api.exec_start(run["Id"]) == b"kept\n"
+        assert inside(docker_api, web, "cat", "/data/file") == "kept\n"
         assert bench.destroy().is_settled
         docker_api.inspect_network(network)
         docker_api.inspect_volume(f"{bench.name}_data")

@@ -10,6 +10,7 @@ from reconciler.model.describe import describe
 from reconciler.model.plan import Change, Verb
 from reconciler.model.report import Status
 from tests.scenarios.conftest import LOOP
+from tests.support.engine import inside
 from tests.support.inprocess import Workbench, explain
 
 
@@ -125,11 +126,9 @@ def test_anonymous_volumes_are_carried_over(bench: Workbench, docker_api: docker
     """What nobody named is data all the same."""
     bench.settle(spec(extra='volumes = ["/data"]'))
     web = f"{bench.name}-web-1"
-    run = docker_api.exec_create(web, ["sh", "-c", "echo kept > /data/file"])
-    docker_api.exec_start(run["Id"])
+    inside(docker_api, web, "sh", "-c", "echo kept | tee /data/file")
     bench.settle(spec("debug", 'volumes = ["/data"]'))
-    run = docker_api.exec_create(web, ["cat", "/data/file"])
-    assert docker_api.exec_start(run["Id"]) == b"kept\n"
+    assert inside(docker_api, web, "cat", "/data/file") == "kept\n"
 
 
 def test_a_network_is_replaced_under_its_members(bench: Workbench, docker_api: docker.APIClient) -> None:

@@ -105,6 +105,20 @@ class Project:
         return result
 
 
+def inside(api: docker.APIClient, container: str, *words: str) -> str:
+    """What a program prints in a container. It is run again when it said nothing.
+
+    Of one that ends at once Podman loses the output now and then.
+    """
+    output = b""
+    for _ in range(5):
+        run = api.exec_create(container, list(words))["Id"]
+        output = api.exec_start(run)
+        if output or api.exec_inspect(run)["ExitCode"]:
+            break
+    return output.decode()
+
+
 def remove_project(api: docker.APIClient, name: str) -> None:
     """Remove everything that carries the project's label, by id; volumes and built images too."""
     owned = {"label": f"reconciler.project={name}"}
