@@ -5,9 +5,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import docker
 import pytest
+from docker.errors import NotFound
 
 from tests.cli.terminal import Terminal
 from tests.support.engine import Project
@@ -67,8 +69,10 @@ def level(api: docker.APIClient, project: Project, name: str) -> str:
 
 def state(api: docker.APIClient, name: str, level: str) -> str:
     """The state of a container, or of its candidate, that has this level; "" while there is none."""
-    found = api.containers(all=True, filters={"name": name})
-    details = [api.inspect_container(item["Id"]) for item in found]
+    details = []
+    for item in api.containers(all=True, filters={"name": name}):
+        with suppress(NotFound):  # gone meanwhile
+            details.append(api.inspect_container(item["Id"]))
     return " ".join(item["State"]["Status"] for item in details if f"LEVEL={level}" in item["Config"]["Env"])
 
 
@@ -95,7 +99,7 @@ def test_the_first_signal_finishes_what_is_under_way(
 def test_what_waits_for_a_proof_is_undone(replacing: Project, docker_api: docker.APIClient) -> None:
     spec(replacing, "debug", ready_after="30s")
     with start(replacing) as running:
-        wait(lambda: "running" in state(docker_api, f"{replacing.name}-web-1", "debug"))
+        wait(lambda: "running" in state(docker_api, f"{replacing.name}-web-1", "debug") or running.poll() is not None)
         running.send_signal(signal.SIGTERM)
         out, err = running.communicate(timeout=60)
     assert running.returncode == 1, err
