@@ -188,16 +188,18 @@ class Following:
 
     def __iter__(self) -> Iterator[bytes]:
         rest = b""
-        # ValueError: it was closed from another thread as it was being read.
-        with suppress(OSError, EOFError, ValueError, _NotHttpError):
-            for part in self._connection.parts(self._head):
-                *lines, rest = (rest + part).split(b"\n")
-                yield from filter(None, (line.strip() for line in lines))
-                if len(rest) > _LONGEST_EVENT:
-                    rest = b""
-        if rest.strip():
-            yield rest.strip()
-        self._connection.close()
+        try:
+            # ValueError: it was closed from another thread as it was being read.
+            with suppress(OSError, EOFError, ValueError, _NotHttpError):
+                for part in self._connection.parts(self._head):
+                    *lines, rest = (rest + part).split(b"\n")
+                    yield from filter(None, (line.strip() for line in lines))
+                    if len(rest) > _LONGEST_EVENT:
+                        rest = b""
+            if rest.strip():
+                yield rest.strip()
+        finally:  # also when whoever reads has had enough
+            self._connection.close()
 
     def close(self) -> None:
         """End it, from any thread: whoever waits for the next line gets the end."""

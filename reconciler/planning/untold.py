@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from reconciler.model.address import Kind
 from reconciler.model.observed import EngineFacts
 from reconciler.model.ownership import Fingerprint, hash_declared
+from reconciler.model.scalars import PATHS_UNCONFINED
 from reconciler.model.structures import ADDRESSES
 from reconciler.model.values import NOT_TOLD, Config, Value
 
@@ -112,6 +113,18 @@ def _dropped_endpoints(config: Config) -> list[str]:
     return [f"{key} of a network's endpoint" for key in sorted(said & {"driver_opts", "link_local_ips", "links"})]
 
 
+def _dropped_values(config: Config) -> list[str]:
+    """Values that it drops, of options that it has."""
+    security = config.get("security_opt")
+    said = [str(item) for item in security] if isinstance(security, tuple | list) else []
+    unknown = [PATHS_UNCONFINED] if PATHS_UNCONFINED in said else []
+    if any(item.startswith("seccomp={") for item in said):
+        unknown.append("seccomp=FILE from another machine")
+    if config.get("memswap_limit") == -1 and config.get("mem_limit"):
+        unknown.append("memswap_limit = -1 for a new container")
+    return unknown
+
+
 def dropped(facts: EngineFacts, kind: Kind, config: Config, supplied: Config | None = None) -> str:
     """What this engine would take and drop in silence, as a note; "" when it knows everything.
 
@@ -124,6 +137,7 @@ def dropped(facts: EngineFacts, kind: Kind, config: Config, supplied: Config | N
     unknown = []
     if kind is Kind.CONTAINER:
         unknown = [*(name for name in ("domainname", "gpus") if config.get(name)), *_dropped_endpoints(config)]
+        unknown += _dropped_values(config)
     elif kind is Kind.NETWORK and isinstance(options, Mapping):
         unknown = [f"the driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
     if kind is Kind.CONTAINER and config.get("entrypoint") == () and (supplied or {}).get("entrypoint"):

@@ -104,7 +104,17 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "podman5",
         "its API takes these and drops them in silence, so they are refused when planned",
-        ("test_container_option[domainname]", "test_container_option[gpus]", "test_network_option[driver_opts]"),
+        (
+            "test_container_option[domainname]",
+            "test_container_option[gpus]",
+            "test_container_option[memswap_limit]",
+            "test_changed_in_place[memswap_limit-unlimited-first]",
+            "test_replaced[swap-unlimited]",
+            "test_replaced[swap-unlimited-and-more]",
+            "test_part[systempaths]",
+            "test_part[seccomp]",
+            "test_network_option[driver_opts]",
+        ),
     ),
     Difference(
         "podman5",

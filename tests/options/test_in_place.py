@@ -49,7 +49,7 @@ CHANGES = {
 REPLACED = {
     "limit-removed": ('mem_limit = "64M"', ""),
     "swap-unlimited": ('mem_limit = "64M"', 'mem_limit = "64M"\nmemswap_limit = -1'),
-    "swap-unlimited-and-more-memory": ('mem_limit = "64M"', 'mem_limit = "256M"\nmemswap_limit = -1'),
+    "swap-unlimited-and-more": ('mem_limit = "64M"', 'mem_limit = "256M"\nmemswap_limit = -1'),
     "cpus-removed": ("cpus = 0.5", ""),
     "cpus-to-quota": ("cpus = 0.5", "cpu_period = 100000\ncpu_quota = 50000"),
     "quota-to-cpus": ("cpu_period = 100000\ncpu_quota = 50000", "cpus = 0.5"),

@@ -128,6 +128,13 @@ def test_what_it_would_drop_in_silence() -> None:
     endpoints = {"networks": {"n": {"links": ("a:b",), "aliases": ("c",)}}}
     assert dropped(PODMAN, Kind.CONTAINER, endpoints).startswith("Podman's API has no links of a network's endpoint;")
     assert dropped(EngineFacts(), Kind.CONTAINER, {"domainname": "x"}) == ""
+    for config in (
+        {"security_opt": ("systempaths=unconfined",)},
+        {"security_opt": ('seccomp={"defaultAction":"SCMP_ACT_ALLOW"}',)},
+        {"mem_limit": 1 << 26, "memswap_limit": -1},
+    ):
+        assert "Podman's API has no " in dropped(PODMAN, Kind.CONTAINER, config)
+    assert dropped(PODMAN, Kind.CONTAINER, {"security_opt": ("seccomp=unconfined",)}) == ""
 
 
 def test_files_in_a_volume() -> None:

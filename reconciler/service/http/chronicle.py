@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, PlanMade, SourceChanged, StateChanged, Told
 from reconciler.model.documents import outcome_document
 from reconciler.service.http.answers import Veil, moment
-from reconciler.service.http.changes import source_document
+from reconciler.service.http.sources import source_document
 
 _KEPT = 1000
 _AT_ONCE = 100

@@ -7,10 +7,10 @@ from typing import Any
 from reconciler import __version__
 from reconciler.loop.judge import Held
 from reconciler.loop.telling import ProjectStatus, ResourceStatus, Snapshot
-from reconciler.model.documents import FORMAT_VERSION
+from reconciler.model.documents import FORMAT_VERSION, plan_document
 from reconciler.service.http.answers import moment
-from reconciler.service.http.changes import shown_plan, source_document
 from reconciler.service.http.rollouts import Rollouts
+from reconciler.service.http.sources import source_document
 from reconciler.standing import WELL, health_of
 
 
@@ -112,7 +112,7 @@ def plans_document(snapshot: Snapshot, name: str) -> dict[str, Any]:
                 "name": project.name,
                 "revision": project.attempted,
                 "at": moment(project.last_pass),
-                "plan": shown_plan(project.plan) if project.plan is not None else None,
+                "plan": plan_document(project.plan) if project.plan is not None else None,
                 "held": [held_document(held) for held in project.held],
             }
             for project in projects

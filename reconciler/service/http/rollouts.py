@@ -9,10 +9,9 @@ from typing import Any
 
 from reconciler.apply.executor import Happening
 from reconciler.loop.telling import ActionHappened, PassEnded, PassStarted, PlanMade, Told
-from reconciler.model.documents import outcome_document
+from reconciler.model.documents import change_document, outcome_document
 from reconciler.model.plan import Verb
 from reconciler.service.http.answers import moment
-from reconciler.service.http.changes import shown_change
 from reconciler.service.http.chronicle import triggers_of
 
 _MOST_STEPS = 100
@@ -65,7 +64,7 @@ class Rollouts:
             if change.verb is not Verb.BLOCKED and change.address not in held:
                 waiting = _change(str(change.address), change.verb.value)
                 waiting["reason"], waiting["order"] = change.reason.value, change.order
-                waiting["fields"] = shown_change(change)["fields"]
+                waiting["fields"] = change_document(change)["fields"]
                 begun["changes"].setdefault(waiting["address"], waiting)
 
     def _action(self, told: ActionHappened) -> None:

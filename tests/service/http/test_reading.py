@@ -41,7 +41,7 @@ def test_the_plan_is_that_of_plan_json_and_shows_values_as_people_write_them(sit
     assert (change["address"], change["verb"], change["reason"]) == ("container.web", "replace", "spec-changed")
     fields = {field["path"]: field for field in change["fields"]}
     assert fields["mem_limit"]["desired"] == 64 * 1024**2
-    assert fields["mem_limit"]["shown"]["desired"] == '"64M"'
+    assert fields["mem_limit"]["shown"][1] == '"64M"'
     assert fields["environment.DB_PASSWORD"]["sensitive"] is True
     assert fields["environment.DB_PASSWORD"]["desired"] is None
     assert entry["held"] == [{"address": "container.web", "why": "suspended", "text": "it is suspended", "until": None}]

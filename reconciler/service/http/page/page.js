@@ -377,12 +377,13 @@ function detail(project, resource, change, failure) {
   if (change) parts.push(h("p", { class: "why" }, h("b", {}, capital(VERBS[change.verb])), change.order ? ` (${change.order})` : "", `, as ${REASONS[change.reason] || change.reason}`, change.note && change.note !== held?.text && !change.note.endsWith("as asked for") ? prose(`. ${capital(change.note)}`) : ""));
   else if (!failure && !isProblem(resource)) parts.push(h("p", { class: "why" }, "As declared."));
   else if (!change && !resource.well) parts.push(h("p", { class: "why" }, `As declared, and ${resource.health}: its log may say why.`));
-  if (held) {
+  if (held) { // what it wrote when it failed stands below, as it was written
+    const text = failure ? held.text.replace(failure.message, "").replace(/: *$/, "") : held.text;
     const until = held.until && Date.parse(held.until) > now() ? ` Again in ${span(-since(held.until))}.` : "";
-    parts.push(h("p", { class: "held" }, icon("pause"), h("span", {}, h("b", {}, "Held back: "), prose(held.text.replace(/\.$/, "")), `.${until}`)));
+    parts.push(h("p", { class: "held" }, icon("pause"), h("span", {}, h("b", {}, "Held back: "), prose(text.replace(/\.$/, "")), `.${until}`)));
   }
   const last = failure && project.last_change?.changes.find((item) => item.address === resource.address && item.status !== "done");
-  if (failure && !(held && held.text.includes(failure.message))) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since), last?.status === "failed, restored" ? ", and was taken back: what served before serves again." : ""), output(failure.message, `Why ${resource.address} failed`));
+  if (failure) parts.push(h("div", { class: "failure" }, h("b", {}, failure.tries > 1 ? `It failed ${failure.tries} times` : "It failed"), " ", ago(failure.since), last?.status === "failed, restored" ? ", and was taken back: what served before serves again." : ""), output(failure.message, `Why ${resource.address} failed`));
   if (change?.fields.length) parts.push(diff(change.fields, change.reason));
   const buttons = [
     resource.kind === "container" && resource.health !== "absent" ? button("log", "log", state.logs.has(key) ? "Look again" : "Log", { "data-project": project.name, "data-address": resource.address }, "small") : "",
@@ -415,7 +416,7 @@ function diff(fields, reason) {
 
 function value(tag, field, side) {
   const raw = field[side];
-  const written = field.shown ? field.shown[side] : raw === null ? "(none)" : JSON.stringify(raw);
+  const written = field.shown ? field.shown[side === "observed" ? 0 : 1] : raw === null ? "(none)" : JSON.stringify(raw);
   const text = /^"[^"\\\s]+"$/.test(written) ? written.slice(1, -1) : written; // quotes only where they tell something
   const isAbsent = text === "(none)" || text === "";
   return h(tag, { class: isAbsent ? "absent" : null }, isAbsent ? "none" : text);
