@@ -118,7 +118,7 @@ _HINTS = (
     ),
     (
         r"name .* is already in use|UNIQUE constraint failed: ContainerConfig.Name|network name .* already used|network with name .* already exists",
-        "something else has that name; rename one, or remove it",
+        "something else has that name; rename one, or remove it; if no container has that id, the engine keeps the name of one that is gone, until it is restarted",
     ),
     (
         r"is in use|in use by|being used by|active endpoints|must force|is using its referenced",
