@@ -85,7 +85,7 @@ def container(service: Service, *, is_job: bool = False) -> dict[str, Any]:
         _put(made, "depends_on", _dependencies(service, _depends_on(value)))
     if value.get("scale") is not None:
         made["scale"] = number(value["scale"])
-    if is_job and made.get("scale", 1) != 1:
+    if is_job and isinstance(scale := made.get("scale"), int) and scale > 1:
         service.note(
             "scale" if value.get("scale") is not None else "deploy",
             f"is not carried over: others wait for its end, and such a job runs once, not {made.pop('scale')} times",

@@ -123,6 +123,19 @@ def test_a_job_runs_once_and_a_mode_has_no_mac_address(tmp_path: Path) -> None:
     assert "mac_address =" not in made.text
 
 
+@pytest.mark.parametrize(("replicas", "scale"), [("0", "scale = 0"), ("${RUN:-0}", 'scale = "${RUN:-0}"')])
+def test_a_job_that_is_off(tmp_path: Path, replicas: str, scale: str) -> None:
+    """Switched on by a variable, maybe: what waits for it goes on without."""
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  web: {image: x, depends_on: {job: {condition: service_completed_successfully}}}\n"
+        f"  job: {{image: x, deploy: {{replicas: '{replicas}'}}}}\n"
+    )
+    made = imported(tmp_path)
+    assert (made.problems, made.notes) == ([], [])
+    assert scale in made.text
+
+
 def test_a_context_behind_an_address_is_named(tmp_path: Path) -> None:
     """Nothing else says so before the first plan."""
     (tmp_path / "compose.yaml").write_text("services:\n  web:\n    build: https://example.test/web.git#main\n")
