@@ -36,7 +36,6 @@ DIFFERENCES: tuple[Difference, ...] = (
             _CONTRACT + "test_start_stop_and_again[docker]",
             _CONTRACT + "test_a_command_that_is_not_there[docker]",
             "test_what_does_not_work_gives_way[no-start-start-first]",
-            "test_what_does_not_work_gives_way[no-start-stop-first]",
         ),
     ),
     Difference(
