@@ -164,7 +164,8 @@ def test_a_person_interferes(person: str, scenario: Scenario, player: Player) ->
     """Before any call of a replacement."""
     calls, _ = player.clean(scenario)
     seen: list[str] = []
-    for number in range(1, calls + 1):
+    # The last call gives the lease back, after the last look: what happens then is for the next run.
+    for number in range(1, calls):
         told, problems = player.live_through(scenario, number, by_name(player, PEOPLE[person]))
         seen.append(complaint(told))
         assert not problems, (number, problems, told)
