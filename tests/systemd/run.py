@@ -73,6 +73,10 @@ class Box:
     def is_settled(self) -> bool:
         return ": settled" in self.show("StatusText") and self.show("SubState") == "running"
 
+    def has_settled_on(self, version: str) -> Callable[[], bool]:
+        """Whether this version runs and nothing is left to do; to be asked again and again."""
+        return lambda: self.version() == version and self.is_settled()
+
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self.began:6.1f}  {text}", flush=True)
 
@@ -179,7 +183,7 @@ def reload(box: Box) -> None:
 
 def stopped_in_the_middle(box: Box) -> None:
     box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "2"))
-    box.until("version 2", lambda: box.version() == "2" and box.is_settled())
+    box.until("version 2", box.has_settled_on("2"))
     box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "3"))
     box.until("it stops the old one", lambda: "shop-web-1.next" in box.sh("docker ps -a --format '{{.Names}}'"))
     time.sleep(1)
@@ -190,23 +194,23 @@ def stopped_in_the_middle(box: Box) -> None:
     names = box.sh("docker ps -a --format '{{.Names}} {{.State}}'").splitlines()
     box.say(f"stopped in the middle of a roll-out: {box.show('Result')} after {took:.1f} s; left {names}")
     box.sh("systemctl start reconciler")
-    box.until("finished", lambda: box.version() == "3" and box.is_settled())
+    box.until("finished", box.has_settled_on("3"))
     must(box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1", "nothing is left over")
     box.say("started again: the roll-out is finished, nothing is left over")
     box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4"))
-    box.until("version 4", lambda: box.version() == "4" and box.is_settled())
+    box.until("version 4", box.has_settled_on("4"))
 
 
 def killed_in_the_middle(box: Box) -> None:
     """What the killed one held on the engine is known to be left over, and not waited for."""
     box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "slow a"))
-    box.until("the slow one", lambda: box.version() == "slow a" and box.is_settled())
+    box.until("the slow one", box.has_settled_on("slow a"))
     box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4"))
     box.until("it stops the old one", lambda: "shop-web-1.next" in box.sh("docker ps -a --format '{{.Names}}'"))
     held = box.sh("docker volume ls -q --filter label=reconciler.lock")
     box.sh("systemctl kill -s KILL --kill-whom=main reconciler")
     must(held.startswith("reconciler.lock.shop."), f"it was at work: {held!r}")
-    took = box.until("settled", lambda: box.version() == "4" and box.is_settled())
+    took = box.until("settled", box.has_settled_on("4"))
     must(box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1", "nothing is left over")
     waited = box.sh("journalctl -u reconciler -o cat --no-pager | grep -c 'is being changed by' || true")
     must(waited == "0", "nobody waits for one that is dead")
@@ -242,14 +246,14 @@ def engine_stopped_and_started(box: Box) -> None:
     box.say(f"engine stopped: {box.show('ActiveState')}, {box.show('StatusText')[:60]!r}")
     time.sleep(12)
     box.sh("systemctl start docker")
-    took = box.until("settled", lambda: box.version() == "4" and box.is_settled())
+    took = box.until("settled", box.has_settled_on("4"))
     must(box.show("MainPID") == pid, "the same process, past the watchdog")
     box.say(f"engine started: settled after {took:.1f} s, the same process")
 
 
 def engine_killed_in_the_middle(box: Box) -> None:
     box.write("/etc/reconciler/specs/shop.toml", SLOW.replace("VERSION", "slow"))
-    box.until("the slow one", lambda: box.version() == "slow" and box.is_settled())
+    box.until("the slow one", box.has_settled_on("slow"))
     pid = box.show("MainPID")
     box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4b"))
     box.until("it stops the old one", lambda: "shop-web-1.next" in box.sh("docker ps -a --format '{{.Names}}'"))
@@ -264,7 +268,7 @@ def engine_killed_in_the_middle(box: Box) -> None:
     box.sh(
         "systemctl unmask --runtime docker.service docker.socket; systemctl reset-failed docker; systemctl start docker"
     )
-    took = box.until("settled", lambda: box.version() == "4b" and box.is_settled(), 90)
+    took = box.until("settled", box.has_settled_on("4b"), 90)
     must(
         box.show("MainPID") == pid and box.sh("docker ps -a --format '{{.Names}}'") == "shop-web-1",
         "the same process, nothing left over",
@@ -290,7 +294,7 @@ def images_are_built(box: Box) -> None:
         image = f'[image.app]\nbuild = {{ context = "./app", {uses}args = {{ VERSION = "{version}" }} }}\n'
         spec = SPEC.replace("VERSION", version).replace('"busybox:latest"', '"app"')
         box.write("/etc/reconciler/specs/shop.toml", f"{spec}{image}{secret if uses else ''}")
-        took = box.until(f"built by {version}", lambda: box.version() == version and box.is_settled())  # noqa: B023
+        took = box.until(f"built by {version}", box.has_settled_on(version))
         must(box.sh("docker exec shop-web-1 cat /version") == version, "it runs from what was built")
         how = box.sh("docker history --format '{{.Comment}}' shop-app")
         must(("buildkit" in how) == (version == "buildkit"), f"by the builder that was asked for: {how!r}")
@@ -298,7 +302,7 @@ def images_are_built(box: Box) -> None:
     left = box.sh("docker history --no-trunc shop-app; journalctl -u reconciler --no-pager")
     must("hush-hush" not in left, "the secret is nowhere")
     box.write("/etc/reconciler/specs/shop.toml", SPEC.replace("VERSION", "4c"))
-    box.until("version 4c", lambda: box.version() == "4c" and box.is_settled())
+    box.until("version 4c", box.has_settled_on("4c"))
     box.sh(f"rm -r {drop_in} /etc/reconciler/specs/app; systemctl daemon-reload; systemctl restart reconciler")
     box.until("settled", box.is_settled)
 
@@ -339,7 +343,7 @@ def repositories_with_credentials(box: Box) -> None:
             "/etc/reconciler/config.toml", f'[[project]]\nname = "specs"\n[project.source]\n{source}\ninterval = "1s"\n'
         )
         box.sh("systemctl daemon-reload; systemctl restart reconciler")
-        took = box.until(f"by {version}", lambda: box.version() == version and box.is_settled())  # noqa: B023
+        took = box.until(f"by {version}", box.has_settled_on(version))
         box.say(f"a repository by {version}, with credentials: fetched and applied after {took:.1f} s")
     must(
         token not in box.sh("journalctl -u reconciler --no-pager; systemctl status -n 0 reconciler"), "no token is told"
@@ -366,7 +370,7 @@ def a_signed_repository_and_a_credential(box: Box) -> None:
         '[[project]]\nname = "specs"\n[project.source]\ngit = "file:///srv/hosts"\ninterval = "1s"\nverify = "commit"\nallowed_signers = "credential:signers"\n',
     )
     box.sh("systemctl daemon-reload; systemctl restart reconciler")
-    box.until("version 5", lambda: box.version() == "5" and box.is_settled())
+    box.until("version 5", box.has_settled_on("5"))
     push("6", "--no-gpg-sign")
     box.until(
         "refused",
@@ -377,7 +381,7 @@ def a_signed_repository_and_a_credential(box: Box) -> None:
     box.sh(
         "cd /srv/hosts && chown -R root: . && git reset -q --soft HEAD~2 && git commit -q -m signed && chown -R reconciler: ."
     )
-    box.until("version 7", lambda: box.version() == "7" and box.is_settled())
+    box.until("version 7", box.has_settled_on("7"))
     box.say("a signed repository, signers as a credential: 5 applied, 6 (unsigned) refused, 7 applied")
 
 
@@ -389,7 +393,7 @@ def boot_order(box: Box) -> None:
         capture_output=True,
     )
     box.until("booted", lambda: box.sh("systemctl is-system-running", check=False) in ("running", "degraded"), 120)
-    box.until("settled", lambda: box.version() == "7" and box.is_settled(), 90)
+    box.until("settled", box.has_settled_on("7"), 90)
     engine = int(box.show("ActiveEnterTimestampMonotonic", "docker"))
     started, ready = int(box.show("ExecMainStartTimestampMonotonic")), int(box.show("ActiveEnterTimestampMonotonic"))
     must(engine <= started <= ready, "after the engine")
