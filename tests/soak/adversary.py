@@ -38,6 +38,8 @@ from tests.support.victim import Victim, victim_engine
 
 #: seconds for the last settling: what is still backing off waits for 2 s at most
 SETTLING = 90.0
+#: seconds after which the program runs for certain
+STARTING = 5.0
 #: how often the one process is looked at, in seconds, and how much more memory its last quarter may take than its second
 SAMPLING = 10.0
 GROWTH = 1.05
@@ -69,10 +71,13 @@ class Service:
 
     def start(self) -> None:
         self.starts += 1
+        self.began = time.monotonic()
         with self.log.open("a") as stream:
             self.process = subprocess.Popen(self._command, cwd=self._root, stderr=stream, stdout=stream)
 
     def signal(self, number: signal.Signals) -> None:
+        if number is signal.SIGHUP and time.monotonic() - self.began < STARTING:
+            raise OSError("nobody asks an interpreter that is starting for a reload: it would end")
         self.process.send_signal(number)
         if number is signal.SIGKILL:
             self.process.wait(10)
