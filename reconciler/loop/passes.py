@@ -34,6 +34,8 @@ SECOND_READING = 0.5
 SETTLING = 1.0
 #: seconds until a project that somebody else changes is looked at again
 LOCKED = 3.0
+#: what a pass without a plan came to when that is an error, and not a matter of waiting
+_WRONG = (Condition.INVALID, Condition.AWAY, Condition.FAILING)
 #: seconds until a project is looked at again that another one here keeps: its spec may say otherwise by then
 CLAIMED = 10.0
 
@@ -101,7 +103,7 @@ class Passes:
             result = self._failed(Condition.FAILING, f"{bug}{error}", began)
         else:
             self._failures = 0
-        error_text = "" if told.plan is not None else result.text
+        error_text = result.text if told.plan is None and result.condition in _WRONG else ""
         seconds = around.clock.now() - began
         ended = PassEnded(
             self.name, pass_id, triggers, self.attempted, told.plan, told.report, told.held, error_text, seconds, at
