@@ -54,6 +54,7 @@ class Passes:
     Attributes:
         last_good: the last spec that was valid; what is invalid since does not count.
         seen: what the last look came to.
+        is_acting: a plan is being carried out.
         attempted: the revision that was looked at last.
     """
 
@@ -69,6 +70,7 @@ class Passes:
         self.problem: SpecError | None = None
         self.count = 0
         self._around = around
+        self.is_acting = False
         self._forgotten: list[Address | None] = []
         self._commit = ""
         self._doubted = False
@@ -143,6 +145,7 @@ class Passes:
                 self._decide(pass_id, made, wanted, rules, told)
                 after = wanted
                 if self.judgement is not None and self.judgement.acts:
+                    self.seen = made
                     told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
         elif (rules.policy.apply or rules.policy.heal) and not around.suspended(self.name).whole:
             sweep(around.engine(), left_behind(made.observed.leases, desired.project))
@@ -246,7 +249,11 @@ class Passes:
         def notify(happening: Happening) -> None:
             around.tell(ActionHappened(self.name, pass_id, happening))
 
-        report = act(plan, around.engine(), again, notify, cancelled)
+        self.is_acting = True
+        try:
+            report = act(plan, around.engine(), again, notify, cancelled)
+        finally:
+            self.is_acting = False
         return report, after, looked_at
 
     def _learn(self, wanted: Pass, told: _Parts, after: Pass, made: Pass, rules: Rules) -> None:
