@@ -67,8 +67,11 @@ class Victim:
                     api.ping()
                     return
             except (docker.errors.DockerException, OSError):
-                assert time.monotonic() < deadline, "the engine does not come back"
+                assert time.monotonic() < deadline, f"the engine does not come back:\n{self._last_words()}"
                 time.sleep(0.2)
+
+    def _last_words(self) -> str:
+        return "\n".join((self.state / "victim" / "log").read_text(errors="replace").splitlines()[-60:])
 
     def fill(self) -> Path:
         """Leave no room on its disk."""
