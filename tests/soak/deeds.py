@@ -23,6 +23,9 @@ LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.2; done"]'
 KEEPER = 'command = ["sh", "-c", "trap exit TERM; [ -f /data/word ] || echo $$WORD > /data/word; while :; do sleep 0.2; done"]'
 CHECK = 'healthcheck = { test = "true", interval = "500ms", timeout = "10s", retries = 3 }'
 
+#: the label of strangers that have taken a name of ours
+SQUATTER = "soak.squatter"
+
 
 class Target:
     """The project under attack: its files, its objects, and the service that keeps it."""
@@ -32,7 +35,6 @@ class Target:
         self.word = secrets.token_hex(8)
         self.service: Callable[[signal.Signals], None] = lambda number: None
         self.restart_engine: Callable[[], None] = lambda: None
-        self.squatters: list[str] = []
 
     def spec(self, level: str = "info", scale: int = 2, extra: str = "") -> str:
         return f"""
@@ -81,6 +83,10 @@ content = "{level}"
         (site / "Dockerfile").write_text("FROM busybox:latest\nCOPY page /page\n")
         (site / "page").write_text(page)
 
+    def squatters(self) -> list[str]:
+        """Asked of the engine: one that was restarting may have made one without telling."""
+        return [item["Id"] for item in self.api.containers(all=True, filters={"label": SQUATTER})]
+
     def containers(self) -> list[Mapping[str, Any]]:
         found = self.api.containers(all=True, filters={"label": f"reconciler.project={self.name}"})
         return [item for item in found if item["Labels"].get("reconciler.address")]
@@ -102,12 +108,11 @@ def deeds(target: Target, chance: random.Random) -> dict[str, tuple[int, Callabl
         place = f"{name}-{chance.choice(['web-1', 'web-2', 'site-1'])}"
         with suppress(APIError):
             api.remove_container(place, force=True)
-        made = api.create_container("busybox:latest", ["true"], name=place)["Id"]
-        target.squatters.append(made)
+        api.create_container("busybox:latest", ["true"], name=place, labels={SQUATTER: ""})
 
     def leave() -> None:
-        if target.squatters:
-            api.remove_container(target.squatters.pop(), force=True, v=True)
+        for made in target.squatters()[:1]:
+            api.remove_container(made, force=True, v=True)
 
     def pull_down() -> None:
         place = network()
@@ -166,7 +171,7 @@ def restore(target: Target) -> None:
     """The last word: a whole spec, and no squatters."""
     with suppress(OSError):
         shutil.rmtree(target.directory.with_name("aside"))
-    for made in target.squatters:
+    for made in target.squatters():
         with suppress(APIError):
             target.api.remove_container(made, force=True, v=True)
     target.write_site("last")
