@@ -211,9 +211,9 @@ def _perform(run: _Run, change: Change) -> Outcome:
 def _is_final(error: EngineError, status: Status) -> bool:
     """Whether trying again is in vain: the engine understood and will not, or what was tried has shown that it fails.
 
-    What was taken back after a refusal is final too: each further try would stop what serves.
+    What was taken back after a verdict is final too: each further try would stop what serves.
     """
-    if isinstance(error, StaleError) or not isinstance(error, EngineRefusedError):
+    if not isinstance(error, EngineRefusedError) or error.may_pass:
         return False
     return status is Status.RESTORED or error.status == 400
 
