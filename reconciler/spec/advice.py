@@ -33,7 +33,8 @@ def advice(place: Place, value: Any, root: type[BaseModel], *, is_missing: bool 
     keys = [part for part in place if not (isinstance(part, str) and part.startswith("<"))]
     spot = _spot(place, root)
     if not is_missing:
-        if fitted := _fitted(spot.annotation, value):
+        fitted = _fitted(spot.annotation, value) if len(keys) > 1 else ""
+        if fitted:
             return f"write {_line(keys[-1], fitted)}"
         if header := _header(keys, spot):
             return f"write {header}, and its options below"
@@ -44,7 +45,8 @@ def _header(keys: list[str | int], spot: _Spot) -> str:
     """The header of a table that is written under one of its own."""
     bare = _bare(spot.annotation)
     if len(keys) == 1:
-        return f"[{keys[0]}.NAME]" if get_origin(bare) is dict else f"[{keys[0]}]" if _fields(bare) else ""
+        form = "[[{}]]" if get_origin(bare) is list else "[{}.NAME]" if get_origin(bare) is dict else "[{}]"
+        return form.format(keys[0]) if _fields(bare) or get_args(bare) else ""
     return f"[{keys[0]}.{_key(str(keys[1]))}]" if len(keys) == 2 and spot.option == keys[0] and _fields(bare) else ""
 
 

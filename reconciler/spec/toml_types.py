@@ -36,7 +36,7 @@ class Table(BaseModel):
     short: ClassVar[Mapping[str, str]] = {}
 
 
-def table(name: str, /, short: Mapping[str, str] | None = None, **fields: Any) -> type[Table]:
+def table(name: str, short: Mapping[str, str] | None = None, /, **fields: Any) -> type[Table]:
     """A model of a table; each field is made by `needed` or `option`."""
     model = cast("type[Table]", create_model(name, __base__=Table, **fields))
     model.short = short or {}
