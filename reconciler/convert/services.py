@@ -91,7 +91,9 @@ def container(service: Service, *, is_job: bool = False) -> dict[str, Any]:
             f"is not carried over: others wait for its end, and such a job runs once, not {made.pop('scale')} times",
         )
     if is_job and made.pop("rollout", None):
-        service.note("deploy", "update_config is not carried over: others wait for its end, and such a job is not rolled out")
+        service.note(
+            "deploy", "update_config is not carried over: others wait for its end, and such a job is not rolled out"
+        )
     return {key: item for key, item in made.items() if not (key == "scale" and item == 1)}
 
 
