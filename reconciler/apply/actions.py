@@ -16,6 +16,7 @@ from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     BuildImage,
     Connect,
     CreateContainer,
@@ -121,6 +122,8 @@ class Performer:
                 self._waiting.until(action, self._id(container))
             case AwaitReady(container):
                 self._waiting.until_ready(action, self._id(container))
+            case AwaitRemoval(container):
+                self._waiting.until_gone(container.name, self._id(container))
             case Drain(_, seconds):
                 self._waiting.drain(seconds)
             case _:

@@ -23,6 +23,7 @@ from reconciler.model.describe import describe
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     BuildImage,
     Change,
     Disconnect,
@@ -257,7 +258,7 @@ def _work(change: Change, action: Action) -> str:
         return "build"
     if isinstance(action, PullImage):
         return "pull"
-    if isinstance(action, WaitContainer | AwaitReady | Drain):
+    if isinstance(action, WaitContainer | AwaitReady | AwaitRemoval | Drain):
         return ""  # it works the engine no harder
     return "container" if change.address.kind is Kind.CONTAINER else "rest"
 
