@@ -160,9 +160,9 @@ def test_a_file_that_cannot_be_put_at_a_read_only_root_is_mounted(tmp_path: Path
     assert "[config.motd]" not in made.text
     assert "[config.both]" in made.text
     assert "[secret.key]" in made.text
-    assert [str(note).rpartition("services.")[2].partition(", as")[0] for note in made.notes] == [
-        "web.configs: motd is mounted at /motd",
+    assert sorted(str(note).rpartition("services.")[2].partition(", as")[0] for note in made.notes) == [
         "web.configs: both is mounted at /both",
+        "web.configs: motd is mounted at /motd",
         "web.secrets: key is mounted at /key",
     ]
     (tmp_path / "compose.yaml").write_text(text.replace("motd: {file: ./motd}", "motd: {content: hello}"))
