@@ -202,7 +202,7 @@ def _perform(run: _Run, change: Change) -> Outcome:
                 status = Status.RESTORED
             is_final, is_stopped = _is_final(error, status), isinstance(error, StoppedError)
             if kept := _kept(run, step.action, undone):
-                message += f"\n    {kept}"
+                message += f"\n    kept: {kept}"
             break
         undone = [step] if step.commits else [*undone, step]
     seconds = time.monotonic() - began

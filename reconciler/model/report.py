@@ -24,10 +24,8 @@ class Kept(NamedTuple):
     status: str
 
     def __str__(self) -> str:
-        how = {"": "is kept", "running": "is kept and runs"}.get(
-            self.status, f"is kept and does not run ({self.status})"
-        )
-        return f"{self.name} {how}; look at it with `docker logs {self.name}`"
+        how = {"": "", "running": " runs"}.get(self.status, f" does not run ({self.status})")
+        return f"{self.name}{how}; look at it with `docker logs {self.name}`"
 
 
 class Outcome(NamedTuple):

@@ -238,8 +238,10 @@ def test_on_failure(way: str, order: str, left: dict[str, str], stage: Stage) ->
     assert kept is not None
     assert left[kept.name] == kept.status
     assert kept.name == (NAME if order == "stop-first" else f"{NAME}.next")
-    runs = "is kept and runs" if way == "keep" else "is kept and does not run (exited)"
-    assert outcome_of(report).message.endswith(f"\n    {kept.name} {runs}; look at it with `docker logs {kept.name}`")
+    runs = "runs" if way == "keep" else "does not run (exited)"
+    assert outcome_of(report).message.endswith(
+        f"\n    kept: {kept.name} {runs}; look at it with `docker logs {kept.name}`"
+    )
     assert outcome_document(outcome_of(report))["kept"] == {"name": kept.name, "status": kept.status}
     again = stage.apply(desired)  # and again the same
     assert outcome_of(again).status is Status.FAILED, explain(again)
