@@ -51,6 +51,6 @@ differential: ## 230 real projects beside Docker Compose: make differential CORP
 faults: ## every call of every scenario goes wrong in every way, then the environment (40 minutes, as root): scripts/engine exec make faults [ARGS="--share 20"]
 	$(BIN)/python -m tests.faults.run $(ARGS)
 
-soak: ## a thousand random specs, then an adversary against `run`: scripts/engine exec make soak [EXAMPLES=1000 SECONDS=600 SEED=1]
+soak: ## a thousand random specs, then an adversary against `run`, as root: scripts/engine exec make soak [EXAMPLES=1000 SECONDS=600 SEED=1]
 	RECONCILER_EXAMPLES=$(or $(EXAMPLES),1000) RECONCILER_SEED=$(or $(SEED),1) $(BIN)/pytest -q -n 4 --hypothesis-show-statistics tests/options/test_combinations.py
 	$(BIN)/python -m tests.soak.adversary --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)

@@ -67,7 +67,8 @@ def _run(arguments: Sequence[str]) -> int:
     except SpecError as error:
         count = len(error.problems)
         unharmed = "; nothing was changed" if options.command in ("apply", "destroy") else ""
-        where = "the Compose files" if options.command == "import" else "the spec"
+        about_us = options.command == "run" or getattr(options, "config", None) is not None
+        where = "the Compose files" if options.command == "import" else "the configuration" if about_us else "the spec"
         complain(f"{error}\n\n{count} problem{'s' if count != 1 else ''} in {where}{unharmed}.")
     except ReconcilerError as error:
         complain(f"error: {chain(error)}")

@@ -20,6 +20,9 @@ _PASSING = (
 )
 #: the runtime was asked to run that very container, and could not
 _RUNTIME = r"OCI runtime|failed to create shim|\b(?:runc|crun|youki) "
+#: what stands for the holder of a name in a refusal, when no container has its id. An engine that was asked to rename
+#: a container while another client removed it gives the old name back to the container that is gone
+OF_NOBODY = "no container has that id: the engine keeps the name of one that is gone"
 #: (expression for words in the engine's answer, advice); the first that matches is given. They are compiled when the
 #: first thing goes wrong, which is seldom: together they would take 3 ms of each start
 _HINTS = (
@@ -129,9 +132,10 @@ _HINTS = (
         r"executable file not found|exec: .* (?:no such file or directory|permission denied)|starting container process caused",
         "the image cannot run that command; check `command` and `entrypoint`, and that the file is there and executable",
     ),
+    (OF_NOBODY, "restart the engine: nothing else frees the name"),
     (
         r"name .* is already in use|UNIQUE constraint failed: ContainerConfig.Name|network name .* already used|network with name .* already exists",
-        "something else has that name; rename one, or remove it; if no container has that id, the engine keeps the name of one that is gone, until it is restarted",
+        "something else has that name; rename one, or remove it",
     ),
     (
         r"is in use|in use by|being used by|active endpoints|must force|is using its referenced",
@@ -165,6 +169,12 @@ def refused(doing: str, status: int, message: str) -> EngineRefusedError:
 def not_understood(doing: str, what: str, text: bytes) -> EngineRefusedError:
     """The error for an answer that no engine gives: something in between wrote it, or cut it off."""
     return EngineRefusedError(f"cannot {doing}: the engine's {what} is not understood: {text[:80]!r}", may_pass=True)
+
+
+def holder_of_name(message: str) -> str:
+    """The id of the container that has a name which was asked for; "" when the message is about something else."""
+    found = re.search(r"container name .* is already in use by container \"?([0-9a-f]{64})", message)
+    return found[1] if found else ""
 
 
 def hint_for(message: str) -> str:

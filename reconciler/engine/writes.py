@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from reconciler.engine.interface import Json
-from reconciler.engine.refusals import message_of, refused
+from reconciler.engine.refusals import OF_NOBODY, holder_of_name, message_of, refused
 from reconciler.engine.wire import LostAnswerError, Wire
 from reconciler.errors import OutcomeUnknownError
 
@@ -62,11 +62,19 @@ class Writes:
                 f"the engine did not answer when asked to {doing}: it may or may not be done; look again"
             ) from error
         if answer.status >= 400:
-            raise refused(doing, answer.status, message_of(answer.body))
+            raise refused(doing, answer.status, self._explained(message_of(answer.body)))
         with suppress(ValueError, RecursionError):
             return json.loads(answer.body or b"{}")
         # It was done, whatever some proxy wrote under it; what is needed of the answer is looked up by its reader.
         return {}
+
+    def _explained(self, message: str) -> str:
+        """A refusal, with what the engine says of itself only when it is asked again."""
+        if holder := holder_of_name(message):
+            answer = self._wire.get(self._url("/containers/{}/json", (holder,), None))
+            if answer.status == 404:
+                return f"{message.rstrip('.')} ({OF_NOBODY})"
+        return message
 
 
 def created(answer: Json, what: str) -> tuple[str, tuple[str, ...]]:

@@ -224,8 +224,10 @@ def learn(
     for change, outcome in done:
         if change.verb is Verb.BLOCKED:
             continue
+        key = key_of(change, before.desired, tried)
+        if change.address in failures and failures[change.address].key != key:
+            del failures[change.address]  # of what was wanted before
         if outcome.has_failed:
-            key = key_of(change, before.desired, tried)
             failures[change.address] = _failed(outcome, key, failures.get(change.address), rules, now)
         elif outcome.status is Status.DONE:
             failures.pop(change.address, None)

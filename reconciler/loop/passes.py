@@ -34,6 +34,8 @@ SECOND_READING = 0.5
 SETTLING = 1.0
 #: seconds until a project that somebody else changes is looked at again
 LOCKED = 3.0
+#: what a pass without a plan came to when that is an error, and not a matter of waiting
+_WRONG = (Condition.INVALID, Condition.AWAY, Condition.FAILING)
 #: seconds until a project is looked at again that another one here keeps: its spec may say otherwise by then
 CLAIMED = 10.0
 
@@ -52,6 +54,7 @@ class Passes:
     Attributes:
         last_good: the last spec that was valid; what is invalid since does not count.
         seen: what the last look came to.
+        is_acting: a plan is being carried out.
         attempted: the revision that was looked at last.
     """
 
@@ -67,6 +70,7 @@ class Passes:
         self.problem: SpecError | None = None
         self.count = 0
         self._around = around
+        self.is_acting = False
         self._forgotten: list[Address | None] = []
         self._commit = ""
         self._doubted = False
@@ -101,7 +105,7 @@ class Passes:
             result = self._failed(Condition.FAILING, f"{bug}{error}", began)
         else:
             self._failures = 0
-        error_text = "" if told.plan is not None else result.text
+        error_text = result.text if told.plan is None and result.condition in _WRONG else ""
         seconds = around.clock.now() - began
         ended = PassEnded(
             self.name, pass_id, triggers, self.attempted, told.plan, told.report, told.held, error_text, seconds, at
@@ -141,6 +145,7 @@ class Passes:
                 self._decide(pass_id, made, wanted, rules, told)
                 after = wanted
                 if self.judgement is not None and self.judgement.acts:
+                    self.seen = made
                     told.report, after, looked_at = self._act(pass_id, wanted, cancelled)
         elif (rules.policy.apply or rules.policy.heal) and not around.suspended(self.name).whole:
             sweep(around.engine(), left_behind(made.observed.leases, desired.project))
@@ -244,7 +249,11 @@ class Passes:
         def notify(happening: Happening) -> None:
             around.tell(ActionHappened(self.name, pass_id, happening))
 
-        report = act(plan, around.engine(), again, notify, cancelled)
+        self.is_acting = True
+        try:
+            report = act(plan, around.engine(), again, notify, cancelled)
+        finally:
+            self.is_acting = False
         return report, after, looked_at
 
     def _learn(self, wanted: Pass, told: _Parts, after: Pass, made: Pass, rules: Rules) -> None:

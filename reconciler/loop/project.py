@@ -154,13 +154,14 @@ class Project:
         with self._wake:
             running = self._state.running
             due = self.due()
+        is_changing = running and (passes.is_acting or self.condition is Condition.OUT_OF_SYNC)
         found = standings(made) if made is not None else []
         return ProjectStatus(
             name=self.name,
             path=str(passes.source.directory),
             source=passes.source.status(),
-            condition=Condition.CHANGING if running and self.condition is Condition.OUT_OF_SYNC else self.condition,
-            text=self.text,
+            condition=Condition.CHANGING if is_changing else self.condition,
+            text="" if passes.is_acting else self.text,
             attempted=passes.attempted,
             applied=passes.memory.revision,
             plan=made.plan if made is not None else None,

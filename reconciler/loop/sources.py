@@ -173,8 +173,10 @@ class Git:
         fetched = self._source.fetch()
         with self._turn:
             self._refusal = fetched.refusal
+            # What was not refused here is attempted by `take`: until then nothing is known of its spec.
+            tried = fetched.attempted if fetched.refusal is not None else None
             self._status = self._status._replace(
-                attempted=fetched.attempted or self._status.attempted,
+                attempted=tried or self._status.attempted,
                 checked=time.time(),
                 notes=fetched.notes or self._status.notes,
             )
@@ -186,13 +188,16 @@ class Git:
 
     def take(self, check: Check) -> Taken:
         problem: SpecError | None = None
+        newest = self._source.record.accepted
         try:
-            revision = self._source.take(check)
+            revision = tried = self._source.take(check)
         except SpecError as error:
             problem, revision = _in_repository(error, self._source.root), self._source.current()
+            tried = newest.revision if newest is not None else None
         with self._turn:
             self._problem = problem
-            self._status = self._status._replace(accepted=revision)
+            attempted = tried if self._refusal is None and tried is not None else self._status.attempted
+            self._status = self._status._replace(attempted=attempted, accepted=revision)
         if revision is not None:
             return Taken(revision, problem)
         if problem is not None:

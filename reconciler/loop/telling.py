@@ -92,7 +92,7 @@ class PassEnded(NamedTuple):
     Attributes:
         plan: what was carried out; None when no plan was made.
         report: None when nothing was to be done.
-        error: why there is no plan, or "".
+        error: why there is no plan; "" when there is one, or it is waited for.
     """
 
     project: str

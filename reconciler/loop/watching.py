@@ -103,7 +103,7 @@ class Watcher:
             *there,
             watch_filter=None,
             debounce=100,
-            step=20,
+            step=50,
             stop_event=self._stop,
             rust_timeout=int(_IDENTITY * 1000),
             yield_on_timeout=True,

@@ -5,6 +5,7 @@ The settings themselves stand in `settings`.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -129,9 +130,10 @@ def _check_structure(document: Mapping[str, Any], problems: Problems) -> None:
             words = word(finding, model)
             message = words.message.replace("unknown table", "unknown option")
             hint = _ELSEWHERE.get(str(words.keys[0]), words.hint) if len(words.keys) == 1 else words.hint
-            problems.at(words.keys, message, hint)
+            problems.at(words.keys, message, hint or _EXAMPLES.get(words.keys, ""))
 
 
+_EXAMPLES = {item.keys: f"for example `{item.keys[-1]} = {json.dumps(item.example)}`" for item in SETTINGS}
 #: what people write here that belongs elsewhere
 _ELSEWHERE = dict.fromkeys(
     ("container", "image", "network", "volume"),

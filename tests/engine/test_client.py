@@ -287,6 +287,23 @@ def test_one_sick_container_is_not_a_missing_one(daemon: FakeDaemon, engine: Doc
     assert engine.inspect_containers(ids[:1])
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_name_that_the_engine_keeps_for_nobody(daemon: FakeDaemon, engine: DockerEngine, is_there: bool) -> None:
+    holder = "e" * 64
+    conflict = (
+        f'Conflict. The container name "/shop-web-1" is already in use by container "{holder}". You have to remove'
+    )
+    daemon.scripts["POST", "/containers/create"] = reply({"message": conflict}, 409)
+    daemon.scripts["GET", f"/containers/{holder}/json"] = (
+        reply({"Id": holder}) if is_there else reply({"message": f"No such container: {holder}"}, 404)
+    )
+    with pytest.raises(EngineRefusedError, match=holder) as caught:
+        engine.create_container("shop-web-1", {}, "")
+    assert caught.value.status == 409
+    assert ("restart the engine" in caught.value.hint) is not is_there
+    assert ("no container has that id" in str(caught.value)) is not is_there
+
+
 @pytest.mark.parametrize(
     "noise",
     [

@@ -2,85 +2,14 @@
 
 import os
 import secrets
-import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import docker
 import pytest
 
 from tests.support.engine import Project
-
-ROOT = Path(__file__).parents[2]
-
-
-#: stands in for dockerd: starts it again when it was killed, as systemd does, while containers go on
-_KEEPER = """\
-#!/bin/sh
-while :; do
-    rm -f /run/docker.pid
-    {dockerd} "$@" --live-restore
-    sleep 0.3
-done
-"""
-
-
-class Victim:
-    """An engine whose data lie on a small file system in memory.
-
-    Attributes:
-        state: where that is mounted.
-    """
-
-    def __init__(self, state: Path, *, lives_on: bool = False) -> None:
-        """`lives_on`: its containers survive its death, and it is started again at once."""
-        self.state = state
-        self.environment = {
-            **os.environ, "RECONCILER_ENGINE_NAME": "victim", "RECONCILER_ENGINE_STATE": str(state)
-        }  # fmt: skip
-        if lives_on:
-            keeper = state / "bin" / "dockerd"
-            keeper.parent.mkdir()
-            keeper.write_text(_KEEPER.format(dockerd=shutil.which("dockerd", path="/usr/bin:/usr/sbin:/sbin")))
-            keeper.chmod(0o755)
-            self.environment["PATH"] = f"{keeper.parent}:{os.environ['PATH']}"
-        self.host = f"unix://{state}/victim/docker.sock"
-
-    def engine(self, *command: str) -> None:
-        done = subprocess.run(
-            [ROOT / "scripts" / "engine", *command], env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-    def kill_alone(self) -> None:
-        """End the engine's own process at once, and no container's."""
-        for place in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                words = (place / "cmdline").read_bytes().split(b"\0")
-                if self.host.encode() in words and (place / "exe").readlink().name == "dockerd":
-                    os.kill(int(place.name), signal.SIGKILL)
-
-    def wait(self) -> None:
-        """Until it answers."""
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with docker.APIClient(self.host, version="1.41", timeout=5) as api:
-                    api.ping()
-                    return
-            except (docker.errors.DockerException, OSError):
-                assert time.monotonic() < deadline, "the engine does not come back"
-                time.sleep(0.2)
-
-    def fill(self) -> Path:
-        """Leave no room on its disk."""
-        filler = self.state / "filler"
-        subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=64k"], capture_output=True, check=False)
-        return filler
+from tests.support.victim import Victim, victim_engine
 
 
 @pytest.fixture(scope="session")
@@ -89,22 +18,10 @@ def victim(docker_api: docker.APIClient) -> Iterator[Victim]:
 
 
 def start_victim(docker_api: docker.APIClient, *, lives_on: bool = False) -> Iterator[Victim]:
-    """An engine to be harmed, with the base image."""
     if os.geteuid() != 0:
         pytest.fail("only root may mount a file system and start a second engine", pytrace=False)
-    state = Path("/var/tmp") / f"reconciler-faults-{os.getpid()}-{int(lives_on)}"
-    state.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "reconciler-faults", state], check=True)
-    made = Victim(state, lives_on=lives_on)
-    try:
-        made.engine("up")
-        with docker.APIClient(made.host, version="auto") as api:
-            api.load_image(b"".join(docker_api.get_image("busybox:latest")))
+    with victim_engine(docker_api, lives_on=lives_on) as made:
         yield made
-    finally:
-        subprocess.run([ROOT / "scripts" / "engine", "down"], env=made.environment, capture_output=True, check=False)
-        subprocess.run(["umount", "-l", state], check=False)
-        state.rmdir()
 
 
 @pytest.fixture

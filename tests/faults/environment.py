@@ -17,12 +17,13 @@ import docker
 import pytest
 from docker.errors import APIError
 
-from tests.faults.conftest import Victim, start_victim
+from tests.faults.conftest import start_victim
 from tests.faults.points import Player, make_images
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.table import note
 from tests.faults.zygote import Zygote
 from tests.support.registry import CONFIG, installed
+from tests.support.victim import Victim
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -104,7 +105,7 @@ def test_a_power_cut(scenario: Scenario, mortal: tuple[Victim, Player]) -> None:
 def test_the_engine_is_killed_and_containers_live_on(scenario: Scenario, restored: tuple[Victim, Player]) -> None:
     victim, player = restored
     player.begin_anew()
-    told, problems = player.live_through(scenario, deadly(player, scenario), victim.kill_alone, victim.wait)
+    told, problems = player.live_through(scenario, deadly(player, scenario), victim.end_alone, victim.wait)
     note("engine killed, `--live-restore`", scenario.name, complaint(told), problems)
     assert not problems, (problems, told)
 

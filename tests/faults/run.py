@@ -1,8 +1,9 @@
 """Every scenario, every call that changes something, every fault, on a real engine; then docs/reliability.md.
 
     python -m tests.faults.run [--scenario NAME]... [--fault NAME]... [--share N] [--seed N] [--workers N] [--again]
+    python -m tests.faults.run --environment
 
-Afterwards, unless something was selected, what is in `environment`.
+Afterwards, unless something was selected, what is in `environment`; with `--environment` nothing else.
 
 Results are kept in build/faults/points.json as they come, so that a run that was stopped goes on; `--again` begins anew.
 `--share N` tries one in N points, chosen by `--seed`. The exit status is 1 when a promise was broken.
@@ -41,6 +42,8 @@ def main() -> int:
         print("run it inside: scripts/engine exec make faults", file=sys.stderr)
         return 1
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    if options.environment:
+        return _try_environment()
     kept = {} if options.again or not RESULTS.exists() else json.loads(RESULTS.read_text())
     with docker.APIClient(host, version="auto") as api:
         make_images(api)
@@ -60,11 +63,17 @@ def main() -> int:
     write_points(list(run.kept.values()), [scenario.name for scenario in SCENARIOS])
     failed = bool(run.broken or run.died)
     if not (options.scenario or options.fault or options.share > 1):
-        ENVIRONMENT.unlink(missing_ok=True)
-        program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/faults/environment.py"]
-        failed |= subprocess.run(program, cwd=ROOT, check=False).returncode != 0
-        write_environment()
+        failed |= bool(_try_environment())
     return 1 if failed else 0
+
+
+def _try_environment() -> int:
+    """The exit status."""
+    ENVIRONMENT.unlink(missing_ok=True)
+    program = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/faults/environment.py"]
+    status = subprocess.run(program, cwd=ROOT, check=False).returncode
+    write_environment()
+    return status
 
 
 class _Run:
@@ -122,6 +131,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=min(4, (os.cpu_count() or 1) + 1))
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--environment", action="store_true")
     return parser.parse_args()
 
 

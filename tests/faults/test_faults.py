@@ -5,9 +5,9 @@ import time
 
 import docker
 
-from tests.faults.conftest import Victim
 from tests.service.test_run import running
 from tests.support.engine import Project
+from tests.support.victim import Victim
 
 LOOP = 'command = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"]'
 STUBBORN = 'command = ["sh", "-c", "trap : TERM; while :; do sleep 0.1; done"]\nstop_grace_period = "3s"'

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Simulation:
 
     Attributes:
         told: all that observers were told, in order.
+        observers: are told as well, at the moment itself.
         policy, timing: what the projects go by; may be replaced at any time.
         deaf: events of the engine get lost.
     """
@@ -35,6 +37,7 @@ class Simulation:
         self.memory_engine = engine or self.engine
         self.time = 1000.0
         self.told: list[Told] = []
+        self.observers: list[Callable[[Told], None]] = []
         self.complaints: list[str] = []
         self.policy, self.timing = Policy(), Timing()
         self.projects: dict[str, Project] = {}
@@ -62,7 +65,7 @@ class Simulation:
             rules=lambda: Rules(self.policy, self.timing, lambda: 0.5),
             suspended=self._suspended_in,
             keep=self._remember,
-            tell=self.told.append,
+            tell=self.tell,
             claim=self._claim,
         )
         passes = Passes(name, Plain(self.directory / name), around, self.state.memory_of(name))
@@ -87,6 +90,11 @@ class Simulation:
         """Write the spec, and be told of it."""
         self.write(spec, name)
         self.projects[name].post(Cause.FILES, "spec.toml")
+
+    def tell(self, told: Told) -> None:
+        self.told.append(told)
+        for observer in self.observers:
+            observer(told)
 
     # --- time --------------------------------------------------------------------------------------------------
 

@@ -190,6 +190,12 @@ def test_a_replacement_that_was_interrupted_has_not_failed(stopped_by: str, simu
     web = WEB + 'rollout = { ready_after = "10ms" }\n'
     project = simulation.add(web + DB)
     simulation.advance(1)
+    refusing = Refusing(simulation, 400)
+    simulation.edit(web + 'environment = { A = "wrong" }\n' + DB)
+    simulation.advance(1)
+    assert project.passes.memory.failures, "of what was wanted before, which is nobody's business from now on"
+    refusing.error = None
+    simulation.told.clear()
     original, waited = simulation.engine.inspect_containers, []
 
     def inspect(ids: list[str]) -> Any:
@@ -213,6 +219,7 @@ def test_a_replacement_that_was_interrupted_has_not_failed(stopped_by: str, simu
     )
     assert waited
     assert not stopped.has_failed
+    assert not project.passes.memory.failures
     if stopped_by == "the end of the service":
         simulation.restart()
     simulation.advance(1)

@@ -9,7 +9,7 @@ import pytest
 from reconciler.loop.fetching import pause
 from reconciler.loop.instance import ProjectSettings, Settings
 from reconciler.loop.sources import Git, Plain, default_name, oldest_user
-from reconciler.loop.telling import Condition, SourceChanged
+from reconciler.loop.telling import Condition, PassEnded, SourceChanged
 from reconciler.model.observed import EngineFacts, ObservedContainer, ObservedState
 from reconciler.source.interface import Reason, Refusal
 from reconciler.source.settings import GitSettings
@@ -87,6 +87,27 @@ def test_what_is_refused_leaves_the_last_good_one(world: World, origin: Origin) 
     until(world.has("shop-db-1"))
     until(lambda: world.status().condition is Condition.SETTLED)
     assert world.status().source.reason == ""
+
+
+def test_a_commit_is_not_blamed_for_the_one_before(world: World, origin: Origin) -> None:
+    """It was fetched, and nothing is known of it before a pass has read it."""
+    keep(world, from_git(world, origin.url))
+    until(lambda: world.status().condition is Condition.SETTLED)
+    broken = origin.commit({"shop/spec.toml": "[container.web]\nimag = 1\n"})
+    world.instances[-1].hasten("shop")
+    until(lambda: world.status().condition is Condition.INVALID)
+    good = origin.commit({"shop/spec.toml": WEB + DB})
+    world.instances[-1].hasten("shop")
+    until(lambda: world.status().source.applied is not None and world.status().source.applied.commit == good)
+    told = [item.after for item in world.told if isinstance(item, SourceChanged)]
+    blamed = {item.attempted.commit for item in told if item.reason and item.attempted is not None}
+    assert blamed == {broken}
+
+
+def test_a_first_fetch_is_waited_for_and_is_no_failure(world: World, origin: Origin) -> None:
+    keep(world, from_git(world, origin.url))
+    until(lambda: world.status().condition is Condition.SETTLED)
+    assert [item.error for item in world.told if isinstance(item, PassEnded) and item.error] == []
 
 
 def test_nothing_was_fetched_yet(world: World, origin: Origin) -> None:

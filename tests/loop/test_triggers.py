@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.loop.telling import Condition
+from reconciler.loop.telling import ActionHappened, Condition, Told
 from reconciler.loop.triggers import Cause
 from tests.loop.conftest import DB, WEB
 from tests.loop.simulation import Simulation
@@ -216,3 +216,23 @@ def test_configs_and_secrets_are_news_and_leave_no_trace(simulation: Simulation)
     assert str(shop / "key.txt") in simulation.projects["shop"].passes.last_good.reads  # type: ignore[union-attr]
     kept = "".join(file.read_text() for file in (simulation.directory / "state").rglob("*.json"))
     assert "canary" not in kept + repr(simulation.told)
+
+
+def test_what_is_under_way_is_not_called_settled(simulation: Simulation) -> None:
+    """Who waits for a push to be live asks meanwhile, and must not be told that it is."""
+    project = simulation.add(WEB)
+    simulation.advance(1)
+    assert project.status().condition is Condition.SETTLED
+    seen = []
+
+    def look(told: Told) -> None:
+        if isinstance(told, ActionHappened):
+            status = project.status()
+            assert status.plan is not None
+            seen.append((status.condition, status.plan.is_settled, status.text))
+
+    simulation.observers.append(look)
+    simulation.edit(WEB + 'environment = { A = "1" }\n')
+    simulation.advance(1)
+    assert set(seen) == {(Condition.CHANGING, False, "")}
+    assert project.status().condition is Condition.SETTLED

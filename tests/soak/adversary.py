@@ -1,4 +1,6 @@
-"""Random operations at full speed against `reconciler run` on an engine: it ends settled, with nothing foreign touched.
+"""Random operations at full speed against `reconciler run`: it ends settled, with nothing foreign touched.
+
+On an engine of its own, which is restarted now and then under its containers (`--live-restore`); so as root.
 
     scripts/engine exec python -m tests.soak.adversary [--seconds 600] [--seed 1]
     scripts/engine exec python -m tests.soak.adversary --seconds 3600 --pace 5      # an hour of one and the same process
@@ -28,12 +30,16 @@ from typing import Any
 import docker
 from docker.errors import APIError
 
+from reconciler.engine.refusals import OF_NOBODY
 from tests.soak.deeds import Target, deeds, restore
-from tests.support.engine import cli_program, find_engine, remove_project
+from tests.support.engine import cli_program, find_engine
 from tests.support.proxy import Proxy
+from tests.support.victim import Victim, victim_engine
 
 #: seconds for the last settling: what is still backing off waits for 2 s at most
 SETTLING = 90.0
+#: seconds after which the program runs for certain
+STARTING = 5.0
 #: how often the one process is looked at, in seconds, and how much more memory its last quarter may take than its second
 SAMPLING = 10.0
 GROWTH = 1.05
@@ -65,10 +71,13 @@ class Service:
 
     def start(self) -> None:
         self.starts += 1
+        self.began = time.monotonic()
         with self.log.open("a") as stream:
             self.process = subprocess.Popen(self._command, cwd=self._root, stderr=stream, stdout=stream)
 
     def signal(self, number: signal.Signals) -> None:
+        if number is signal.SIGHUP and time.monotonic() - self.began < STARTING:
+            raise OSError("nobody asks an interpreter that is starting for a reload: it would end")
         self.process.send_signal(number)
         if number is signal.SIGKILL:
             self.process.wait(10)
@@ -207,19 +216,22 @@ def main() -> int:
         parser.error("an engine is needed: scripts/engine exec ...")
     name = f"soak-{secrets.token_hex(3)}"
     os.environ["DOCKER_BUILDKIT"] = "0"  # the quicker of the two here, and its children are the engine's
-    with tempfile.TemporaryDirectory() as directory, docker.APIClient(host, version="auto") as api:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        docker.APIClient(host, version="auto") as near,
+        victim_engine(near, lives_on=True) as victim,
+        docker.APIClient(victim.host, version="auto") as api,
+    ):
         root = Path(directory)
         (root / "specs").mkdir()
         (root / "config.toml").write_text(CONFIGURATION.format(state=root / "state"))
-        target = Target(name, root / "specs", api, Proxy(root, host))
-        made = strangers(api, name)
-        try:
-            return soak(target, host, made, options)
-        finally:
-            clean(api, name, made)
+        target = Target(name, root / "specs", api, Proxy(root, victim.host))
+        target.restart_engine = lambda: victim.end_alone(signal.SIGTERM)
+        return soak(target, victim, strangers(api, name), options)
 
 
-def soak(target: Target, host: str, made: list[str], options: argparse.Namespace) -> int:
+def soak(target: Target, victim: Victim, made: list[str], options: argparse.Namespace) -> int:
+    host = victim.host
     restore(target)
     service = Service(target.directory.parent, target.proxy.address)
     target.service = service.signal
@@ -230,8 +242,14 @@ def soak(target: Target, host: str, made: list[str], options: argparse.Namespace
         return 1
     before, was = fingerprint(target.api, target.name, made), service.takes()
     done, refused, samples = attack(target, service, options)
+    victim.wait()
     restore(target)
+    told = len(service.log.read_text())
     took = settles(target, host, SETTLING)
+    if took < 0 and OF_NOBODY in service.log.read_text()[told:]:
+        print("the engine keeps the name of a container that is gone, and is restarted as the message asks for")
+        target.restart_engine()
+        took = settles(target, host, SETTLING)
     if took < 0:
         broken.append(f"it does not settle within {SETTLING:.0f} s")
     broken += judge(target, host)
@@ -262,17 +280,6 @@ def soak(target: Target, host: str, made: list[str], options: argparse.Namespace
         kept.write_text("\n".join(lines))
         print(f"the log is in {kept}")
     return 1 if broken else 0
-
-
-def clean(api: docker.APIClient, name: str, made: list[str]) -> None:
-    remove_project(api, name)
-    for one in made:
-        with suppress(APIError):
-            api.remove_container(one, force=True)
-    with suppress(APIError):
-        api.remove_network(f"{name}-other")
-    with suppress(APIError):
-        api.remove_volume(f"{name}_extra")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Target:
         self.name, self.directory, self.api, self.proxy = name, directory, api, proxy
         self.word = secrets.token_hex(8)
         self.service: Callable[[signal.Signals], None] = lambda number: None
+        self.restart_engine: Callable[[], None] = lambda: None
         self.squatters: list[str] = []
 
     def spec(self, level: str = "info", scale: int = 2, extra: str = "") -> str:
@@ -157,6 +158,7 @@ def deeds(target: Target, chance: random.Random) -> dict[str, tuple[int, Callabl
         "SIGHUP": (1, lambda: target.service(signal.SIGHUP)),
         "SIGKILL": (1, lambda: target.service(signal.SIGKILL)),
         "connections cut": (1, cut),
+        "the engine restarts": (1, target.restart_engine),
     }
 
 
