@@ -83,12 +83,16 @@ class OutcomeUnknownError(EngineError):
 class EngineRefusedError(EngineError):
     """The engine answered, and said no.
 
-    `status` is the HTTP status; `hint` what a person can do about it.
+    Attributes:
+        status: the HTTP status.
+        hint: what a person can do about it.
+        may_pass: it is no verdict on what was asked for: the same may work in a while.
     """
 
-    def __init__(self, message: str, status: int = 0, hint: str = "") -> None:
+    def __init__(self, message: str, status: int = 0, hint: str = "", *, may_pass: bool = False) -> None:
         self.status = status
         self.hint = hint
+        self.may_pass = may_pass
         super().__init__(f"{message}\n    hint: {hint}" if hint else message)
 
 

@@ -12,10 +12,11 @@ from reconciler.apply.readiness import Clock, StaleError, Waiting
 from reconciler.engine.encode import encode_container, encode_network, encode_update, encode_volume
 from reconciler.engine.interface import Engine, Progress
 from reconciler.engine.warnings import refuse_dropped
-from reconciler.errors import EngineRefusedError, NotFoundError
+from reconciler.errors import EngineError, EngineRefusedError, NotFoundError
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     BuildImage,
     Connect,
     CreateContainer,
@@ -121,6 +122,8 @@ class Performer:
                 self._waiting.until(action, self._id(container))
             case AwaitReady(container):
                 self._waiting.until_ready(action, self._id(container))
+            case AwaitRemoval(container):
+                self._waiting.until_gone(container.name, self._id(container))
             case Drain(_, seconds):
                 self._waiting.drain(seconds)
             case _:
@@ -151,6 +154,14 @@ class Performer:
     def alias(self, name: str, target: Ref) -> None:
         """What was made as `target` now goes by `name`."""
         self._made[name] = self._id(target)
+
+    def status_of(self, target: Ref) -> str:
+        """How a container is, in the engine's word; "" when it cannot be asked, or has none."""
+        try:
+            answers = self._engine.inspect_containers([self._id(target)])
+        except EngineError:
+            return ""
+        return str((answers[0].get("State") or {}).get("Status") or "") if answers else ""
 
     def _lines(self, address: str) -> Progress:
         return lambda line: self._progress(address, line)

@@ -23,6 +23,7 @@ from reconciler.model.describe import describe
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     BuildImage,
     Change,
     Disconnect,
@@ -41,7 +42,7 @@ from reconciler.model.plan import (
     Verb,
     WaitContainer,
 )
-from reconciler.model.report import Outcome, Status
+from reconciler.model.report import Kept, Outcome, Status
 
 #: how many actions of one kind of work run at once. Starting and stopping is bound by the engine's processor time:
 #: on two cores four at once is the optimum that was measured, and more only delays the first.
@@ -187,7 +188,7 @@ def _perform(run: _Run, change: Change) -> Outcome:
     warnings: list[str] = []
     undone: list[Step] = []
     run.notify(Happening(change.address, change.verb, "start"))
-    status, message, is_final, is_unclear, is_stopped = Status.DONE, "", False, False, False
+    status, message, is_final, is_unclear, is_stopped, kept = Status.DONE, "", False, False, False, None
     for step in change.steps:
         try:
             run.notify(Happening(change.address, change.verb, "action", describe(step.action)))
@@ -200,20 +201,30 @@ def _perform(run: _Run, change: Change) -> Outcome:
             if taken_back is _Taken.BACK and _serves_again(undone):
                 status = Status.RESTORED
             is_final, is_stopped = _is_final(error, status), isinstance(error, StoppedError)
+            if kept := _kept(run, step.action, undone):
+                message += f"\n    kept: {kept}"
             break
         undone = [step] if step.commits else [*undone, step]
     seconds = time.monotonic() - began
     return Outcome(
-        change.address, change.verb, status, seconds, message, tuple(warnings), is_final, is_unclear, is_stopped
+        change.address, change.verb, status, seconds, message, tuple(warnings), is_final, is_unclear, is_stopped, kept
     )
+
+
+def _kept(run: _Run, action: Action, undone: list[Step]) -> Kept | None:
+    """The candidate that was waited for, where taking back does not remove it."""
+    removes = any(isinstance(undo, RemoveContainer) for step in undone for undo in step.undo)
+    if removes or not isinstance(action, AwaitReady):
+        return None
+    return Kept(action.container.name, run.performer.status_of(action.container))
 
 
 def _is_final(error: EngineError, status: Status) -> bool:
     """Whether trying again is in vain: the engine understood and will not, or what was tried has shown that it fails.
 
-    What was taken back after a refusal is final too: each further try would stop what serves.
+    What was taken back after a verdict is final too: each further try would stop what serves.
     """
-    if isinstance(error, StaleError) or not isinstance(error, EngineRefusedError):
+    if not isinstance(error, EngineRefusedError) or error.may_pass:
         return False
     return status is Status.RESTORED or error.status == 400
 
@@ -247,7 +258,7 @@ def _work(change: Change, action: Action) -> str:
         return "build"
     if isinstance(action, PullImage):
         return "pull"
-    if isinstance(action, WaitContainer | AwaitReady | Drain):
+    if isinstance(action, WaitContainer | AwaitReady | AwaitRemoval | Drain):
         return ""  # it works the engine no harder
     return "container" if change.address.kind is Kind.CONTAINER else "rest"
 

@@ -115,6 +115,22 @@ class Waiting:
                 raise self._with_output(answer, late)
             self._pause(name, _POLL_SECONDS if checked or lacks else pause)
 
+    def until_gone(self, name: str, container_id: str) -> None:
+        """Until the engine has removed a container by itself.
+
+        Raises:
+            EngineRefusedError: it does not.
+        """
+        deadline = self._clock.now() + _MARGIN
+        while self._engine.inspect_containers([container_id]):
+            if self._clock.now() >= deadline:
+                raise EngineRefusedError(
+                    f"{name} was made with --rm and has ended, and the engine has not removed it after {_MARGIN:.0f} s",
+                    hint=f"`docker rm {name}`, and apply again",
+                    may_pass=True,
+                )
+            self._clock.pause(_POLL_SECONDS, self._cancelled)
+
     def drain(self, seconds: float) -> None:
         """What is begun is finished: a run that is stopped meanwhile only waits no longer."""
         self._clock.pause(seconds, self._cancelled)

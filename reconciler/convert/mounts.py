@@ -73,7 +73,7 @@ def _long(item: Map, place: Place, subject: str, output: Output) -> Any:
             output.note(item.place(key), where, "means nothing on Linux and is left out")
         elif value not in (None, {}) and not key.startswith("x-"):
             output.note(item.place(key), where, "is left out: a spec cannot say it")
-    return _shortened(made)
+    return shortened(made)
 
 
 def _options(kind: str, value: Map, subject: str, output: Output) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _options(kind: str, value: Map, subject: str, output: Output) -> dict[str, A
     return made
 
 
-def _shortened(made: dict[str, Any]) -> Any:
+def shortened(made: dict[str, Any]) -> Any:
     """`source:target[:ro]` where the table says no more, and what stands in it does not get another meaning."""
     source, target = made.get("source"), made.get("target")
     if set(made) - {"type", "source", "target", "read_only"} or not isinstance(target, Text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from reconciler.convert.compose.documents import fail
@@ -11,6 +11,7 @@ from reconciler.convert.compose.scalars import show_scalar
 from reconciler.convert.compose.values import Map, Seq, Text, flag, number
 from reconciler.convert.compose.words import split_words
 from reconciler.convert.deploy import amount, deploy, devices, reserve
+from reconciler.convert.files import mount, put, uses
 from reconciler.convert.mounts import mounts, ports
 from reconciler.convert.output import Output
 from reconciler.model.address import Kind
@@ -45,13 +46,19 @@ _CONDITIONS = {
 
 
 class Service(NamedTuple):
-    """A service while it is translated; `lost` are the configs and secrets that the spec will not have."""
+    """A service while it is translated.
+
+    Attributes:
+        lost: the configs and secrets that the spec will not have.
+        contents: what is declared of them, by `configs` and `secrets`.
+    """
 
     name: str
     value: Map
     output: Output
     services: Map
     lost: frozenset[tuple[str, str]] = frozenset()
+    contents: Mapping[str, Any] = {}
 
     def note(self, key: str, message: str) -> None:
         self.output.note(self.value.place(key), f"services.{self.name}.{key}", message)
@@ -81,6 +88,10 @@ def container(service: Service, *, is_job: bool = False) -> dict[str, Any]:
             service.note(key, "is not carried over: a spec cannot say it")
         elif item is not None and not (key == "restart" and "restart" in made):
             _put(made, key, _SPECIAL.get(key, _plain)(service, key, item))
+    for key in ("configs", "secrets"):
+        for use in uses(value, key, service.contents):
+            if use.file is not None:
+                mount(use, use.file, service.subject(key), service.output, made)
     if "depends_on" not in made:
         _put(made, "depends_on", _dependencies(service, _depends_on(value)))
     if value.get("scale") is not None:
@@ -89,6 +100,10 @@ def container(service: Service, *, is_job: bool = False) -> dict[str, Any]:
         service.note(
             "scale" if value.get("scale") is not None else "deploy",
             f"is not carried over: others wait for its end, and such a job runs once, not {made.pop('scale')} times",
+        )
+    if is_job and made.pop("rollout", None):
+        service.note(
+            "deploy", "update_config is not carried over: others wait for its end, and such a job is not rolled out"
         )
     return {key: item for key, item in made.items() if not (key == "scale" and item == 1)}
 
@@ -253,17 +268,14 @@ def _ulimits(_service: Service, _key: str, value: Any) -> Any:
     } or None
 
 
-def _files(service: Service, key: str, value: Any) -> Any:
-    """Uses of configs and secrets."""
+def _files(service: Service, key: str, _value: Any) -> Any:
+    """Uses of configs and secrets that are put into the container."""
     made = []
-    for item, place in value.entries():
-        if (key, str(item.get("source"))) in service.lost:
-            service.output.note(place, service.subject(key), f"{item['source']} is not carried over")
-            continue
-        table = {key: entry for key, entry in item.items() if entry is not None and not key.startswith("x-")}
-        if isinstance(table.get("mode"), int):
-            table["mode"] = f"{table['mode']:04o}"
-        made.append(table["source"] if list(table) == ["source"] else table)
+    for use in uses(service.value, key, service.contents):
+        if (key, str(use.item.get("source"))) in service.lost:
+            service.output.note(use.place, service.subject(key), f"{use.item['source']} is not carried over")
+        elif use.file is None:
+            made.append(put(use))
     return made or None
 
 

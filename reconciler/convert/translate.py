@@ -10,6 +10,7 @@ from reconciler.convert.compose.project import Project
 from reconciler.convert.compose.scalars import show_scalar
 from reconciler.convert.compose.selection import selected
 from reconciler.convert.compose.values import Map, Place, Seq, Text, flag
+from reconciler.convert.files import is_put
 from reconciler.convert.images import Images
 from reconciler.convert.mounts import named_volume
 from reconciler.convert.output import Output, Section
@@ -57,13 +58,14 @@ def translate(project: Project, profiles: Iterable[str]) -> Output:
         section.table["image"] = image
         if name in jobs and "kind" in BY_NAME[Kind.CONTAINER]:
             section.table["kind"] = "job"
-        section.table |= container(Service(name, service, output, services, lost), is_job=name in jobs)
+        translated = Service(name, service, output, services, lost, project.document)
+        section.table |= container(translated, is_job=name in jobs)
         section.comments += _left_out(output, name)
         output.sections.append(section)
     for kind, key in (("network", "networks"), ("volume", "volumes"), ("config", "configs"), ("secret", "secrets")):
         for name, table in (project.document.get(key) or {}).items():
             place = project.document[key].place(name)
-            if (key, name) in lost:
+            if (key, name) in lost or (name in used[key] and not _is_declared(services, key, name, project)):
                 continue
             if name in used[key]:
                 made = _declared(kind, f"{key}.{name}", table if isinstance(table, Map) else Map(place), output)
@@ -108,6 +110,11 @@ def _used(project: Project, services: Map) -> dict[str, set[str]]:
                 raise fail(service.place(key), f"there is no {key[:-1]} '{other}'", hint, f"services.{name}.{key}")
             used[key].add(other)
     return used
+
+
+def _is_declared(services: Map, key: str, name: str, project: Project) -> bool:
+    """Whether the spec declares it; not a config whose file is only mounted."""
+    return key in ("networks", "volumes") or is_put(services, key, name, project.document)
 
 
 def _lost(project: Project, used: dict[str, set[str]], output: Output) -> frozenset[tuple[str, str]]:

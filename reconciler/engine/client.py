@@ -18,7 +18,7 @@ from reconciler.engine.event_stream import follow_events
 from reconciler.engine.facts import negotiate, read_facts
 from reconciler.engine.interface import Events, Json, Progress
 from reconciler.engine.references import split_reference
-from reconciler.engine.refusals import message_of, no_engine, refused
+from reconciler.engine.refusals import message_of, no_engine, not_understood, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
 from reconciler.engine.writes import Writes, created, warnings_in
@@ -316,7 +316,7 @@ class DockerEngine:
             raise refused(doing, status, message_of(body))
         answer = json_object(body, doing)
         if not isinstance(answer, expected):
-            raise EngineRefusedError(f"cannot {doing}: the engine's answer is not understood: {body[:80]!r}")
+            raise not_understood(doing, "answer", body)
         return answer
 
     def _negotiated(self) -> tuple[int, int]:

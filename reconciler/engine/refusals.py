@@ -11,6 +11,15 @@ import socket
 
 from reconciler.errors import EngineRefusedError, EngineUnavailableError, NotFoundError
 
+_SHORT_OF = r"device or resource busy|resource temporarily unavailable|cannot allocate memory|too many open files"
+#: what goes by itself, whatever stands around it: an engine wraps the trouble of its host in its words for a bad command
+_PASSING = (
+    rf"{_SHORT_OF}|no space left on device|disk quota exceeded|already in progress|toomanyrequests|too many requests|dial tcp"
+    r"|i/o timeout|TLS handshake timeout|Client\.Timeout|request canceled|timed out|deadline exceeded"
+    r"|connection (?:reset|refused)|broken pipe|unexpected EOF|try again"
+)
+#: the runtime was asked to run that very container, and could not
+_RUNTIME = r"OCI runtime|failed to create shim|\b(?:runc|crun|youki) "
 #: what stands for the holder of a name in a refusal, when no container has its id. An engine that was asked to rename
 #: a container while another client removed it gives the old name back to the container that is gone
 OF_NOBODY = "no container has that id: the engine keeps the name of one that is gone"
@@ -46,6 +55,10 @@ _HINTS = (
     (
         r"no space left on device|disk quota exceeded",
         "the disk of the engine is full; `docker system df` shows by what, `docker system prune` frees some",
+    ),
+    (
+        _SHORT_OF,
+        "the engine's host is short of something just now; `free`, `ps` and the engine's log show of what",
     ),
     (
         r"pool overlaps with other one|subnet .* is already used|could not find an available.* pool|address pools have been fully subnetted",
@@ -150,7 +163,12 @@ def refused(doing: str, status: int, message: str) -> EngineRefusedError:
         if status == 404 and not re.search(_WRONG_PLATFORM, message, re.IGNORECASE)
         else EngineRefusedError
     )
-    return kind(text, status, hint_for(message))
+    return kind(text, status, hint_for(message), may_pass=_may_pass(status, message))
+
+
+def not_understood(doing: str, what: str, text: bytes) -> EngineRefusedError:
+    """The error for an answer that no engine gives: something in between wrote it, or cut it off."""
+    return EngineRefusedError(f"cannot {doing}: the engine's {what} is not understood: {text[:80]!r}", may_pass=True)
 
 
 def holder_of_name(message: str) -> str:
@@ -162,6 +180,16 @@ def holder_of_name(message: str) -> str:
 def hint_for(message: str) -> str:
     """What a person can do about an answer of the engine; "" when nothing is known."""
     return next((hint for pattern, hint in _HINTS if re.search(pattern, message, re.IGNORECASE)), "")
+
+
+def _may_pass(status: int, message: str) -> bool:
+    """Whether an answer is no verdict: the same call may work in a while, though nobody does anything.
+
+    500 is both, "I will not" and "I am in trouble". What there is advice for waits for a person.
+    """
+    if status in (408, 425, 429) or re.search(_PASSING, message, re.IGNORECASE):
+        return True
+    return status >= 500 and not hint_for(message) and not re.search(_RUNTIME, message, re.IGNORECASE)
 
 
 def message_of(body: bytes) -> str:

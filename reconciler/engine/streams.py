@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from reconciler.engine.interface import Json, Progress
-from reconciler.engine.refusals import refused
+from reconciler.engine.refusals import not_understood, refused
 from reconciler.errors import EngineRefusedError, OutcomeUnknownError
 from reconciler.model.redaction import hide
 
@@ -53,7 +53,7 @@ def _parse(line: bytes, doing: str) -> Json:
         if not isinstance(event, dict):
             raise ValueError
     except (ValueError, RecursionError):
-        raise EngineRefusedError(f"cannot {doing}: the engine's progress is not understood: {line[:80]!r}") from None
+        raise not_understood(doing, "progress", line) from None
     return event
 
 
@@ -197,4 +197,4 @@ def json_object(body: bytes, doing: str) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise EngineRefusedError(f"cannot {doing}: the engine's answer is not understood: {body[:80]!r}") from None
+        raise not_understood(doing, "answer", body) from None

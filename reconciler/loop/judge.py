@@ -23,6 +23,11 @@ from reconciler.reconcile import Pass
 #: reasons that bring something new, besides those of the author
 _NEW = AUTHORED | {Reason.IMAGE_CHANGED, Reason.REQUESTED}
 
+#: so often what serves is stopped for something that fails for a passing reason of the engine and is taken back
+MOST_RESTORES = 3
+#: doublings that each such try adds to the next wait: 8 s, then two minutes, in which such reasons pass
+_PATIENCE = 3
+
 
 class Why(StrEnum):
     """Why a change is held back."""
@@ -134,7 +139,8 @@ def _reason_to_hold(
     if failure is None or failure.key != key_of(change, made.desired, made.observed):
         return None
     if failure.is_final:
-        text = f"it failed, and would again until the spec, the image or the engine changes or it is resumed: {failure.message}"
+        why = ", and would again" if failure.restores < MOST_RESTORES else f" {failure.tries} times, and is left alone"
+        text = f"it failed{why} until the spec, the image or the engine changes or it is resumed: {failure.message}"
         return Held(address, Why.FAILED, text)
     wait = failure.next_at - now
     if wait <= 0 or wait > rules.timing.retry_most:  # more than we ever wait: the clock was set back
@@ -249,10 +255,11 @@ def learn(
 
 def _failed(outcome: Outcome, key: str, earlier: Failure | None, rules: Rules, now: float) -> Failure:
     again = earlier if earlier is not None and earlier.key == key else None
-    tries = again.tries + 1 if again is not None else 1
-    wait = back_off(tries, rules.timing, rules.random)
-    since = again.since if again is not None else now
-    return Failure(key, tries, outcome.is_final, outcome.message, now + wait, since)
+    again = again or Failure(key, tries=0, is_final=False, message="", next_at=now, since=now)
+    tries, restores = again.tries + 1, again.restores + (outcome.status is Status.RESTORED)
+    is_final = outcome.is_final or restores >= MOST_RESTORES
+    wait = back_off(tries + _PATIENCE * restores, rules.timing, rules.random)
+    return Failure(key, tries, is_final, outcome.message, now + wait, again.since, restores)
 
 
 def _corrected(

@@ -26,6 +26,7 @@ class Failure(NamedTuple):
         tries: how often in a row.
         is_final: it is not tried again before the key is another one, or a person says so.
         next_at, since: times of day, in seconds.
+        restores: how often of these it was taken back, so that what was stopped for it serves again.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Failure(NamedTuple):
     message: str
     next_at: float
     since: float
+    restores: int = 0
 
 
 class Applied(NamedTuple):
@@ -144,6 +146,7 @@ def from_json(document: Any) -> Memory:
                 str(value["message"]),
                 float(value["next_at"]),
                 float(value["since"]),
+                int(value.get("restores", 0)),
             )
             for key, value in document["failures"].items()
         }

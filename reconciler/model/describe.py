@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     BuildImage,
     Connect,
     CreateContainer,
@@ -73,6 +74,8 @@ def _describe_on_container(action: OnContainer) -> str:
             return f"wait until {container.name} is {condition.value}"
         case AwaitReady(container):
             return f"wait until {container.name} is ready"
+        case AwaitRemoval(container):
+            return f"wait until the engine has removed {container.name}"
         case Drain(container, seconds):
             return f"let {container.name} serve for another {seconds:g} s"
         case StopContainer(container, timeout):

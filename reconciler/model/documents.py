@@ -56,6 +56,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "message": outcome.message,
         "warnings": list(outcome.warnings),
+        "kept": outcome.kept._asdict() if outcome.kept is not None else None,
     }
 
 

@@ -149,7 +149,7 @@ def declare_ip(raw: str) -> str:
     try:
         return str(ipaddress.ip_address(str(raw)))
     except ValueError:
-        raise ValueError(f"{raw!r} is not an IP address") from None
+        raise ValueError(f"{raw!r} is not an IP address; write one such as 10.5.0.10 or 2001:db8::10") from None
 
 
 def declare_hosts(raw: Mapping[str, Any] | list[str]) -> tuple[str, ...] | None:

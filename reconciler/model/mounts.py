@@ -82,7 +82,9 @@ def declare_mounts(raw: list[Any]) -> dict[str, Value]:
         target, mount = _long_mount(item) if isinstance(item, Mapping) else _short_mount(str(item))
         target = posixpath.normpath(target)
         if not target.startswith("/"):
-            raise ValueError(f"the mount target {target!r} is not an absolute path in the container")
+            raise ValueError(
+                f"the mount target {target!r} is not an absolute path in the container; write one that begins with '/'"
+            )
         if target in mounts:
             raise ValueError(f"two mounts have the target {target!r}")
         mounts[target] = mount

@@ -205,17 +205,13 @@ class StartContainer(NamedTuple):
 
 
 class StopContainer(NamedTuple):
-    """`timeout`: seconds before it is killed."""
-
     container: Ref
-    timeout: int = 10
+    timeout: int = 10  # seconds before it is killed
 
 
 class RestartContainer(NamedTuple):
-    """`timeout`: seconds before it is killed."""
-
     container: Ref
-    timeout: int = 10
+    timeout: int = 10  # seconds before it is killed
 
 
 class SignalContainer(NamedTuple):
@@ -239,10 +235,14 @@ class RemoveContainer(NamedTuple):
     unused: bool = False
 
 
-class RemoveHolder(NamedTuple):
-    """Remove a volume that was made to hold a container's files."""
+class AwaitRemoval(NamedTuple):
+    """Wait until the engine has removed what it removes by itself at its end (`--rm`)."""
 
-    volume: str
+    container: Ref
+
+
+class RemoveHolder(NamedTuple):
+    volume: str  # it was made to hold a container's files
 
 
 class UpdateContainer(NamedTuple):
@@ -271,6 +271,7 @@ OnContainer: TypeAlias = (
     | UnpauseContainer
     | RenameContainer
     | RemoveContainer
+    | AwaitRemoval
     | UpdateContainer
     | WaitContainer
     | AwaitReady

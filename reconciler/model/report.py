@@ -17,6 +17,17 @@ class Status(StrEnum):
     STALE = "stale"
 
 
+class Kept(NamedTuple):
+    """A candidate that did not prove itself and is still there; `status` is the engine's word, "" when it does not tell."""
+
+    name: str
+    status: str
+
+    def __str__(self) -> str:
+        how = {"": "", "running": " runs"}.get(self.status, f" does not run ({self.status})")
+        return f"{self.name}{how}; look at it with `docker logs {self.name}`"
+
+
 class Outcome(NamedTuple):
     """What became of one change.
 
@@ -26,6 +37,7 @@ class Outcome(NamedTuple):
         is_final: the same would fail again, until the spec, the image or the engine is another one.
         is_unclear: a call was not answered, or could not be taken back safely; nothing more was done.
         is_stopped: the run was stopped while this was waited for; whether it would have worked is not known.
+        kept: the candidate that `on_failure` left for a person to look at.
     """
 
     address: Address
@@ -37,6 +49,7 @@ class Outcome(NamedTuple):
     is_final: bool = False
     is_unclear: bool = False
     is_stopped: bool = False
+    kept: Kept | None = None
 
     @property
     def has_failed(self) -> bool:

@@ -145,12 +145,13 @@ _STEERING = (
     Option("pull_policy", cost=_NOTHING, summary="When an image that this project does not declare is pulled: always, missing or never.", example='"missing"'),
     Option("platform", cost=_NOTHING, summary="The platform of the image, os/architecture[/variant].", example='"linux/amd64"'),
 )
+AUTO_REMOVE = _HOST + "AutoRemove"
 # Fields of the API that have no option yet. They are compared all the same, so that a change made by hand is seen.
 _UNDECLARED = tuple(
     Option(path, path, form, default=default, declared=False)
     for path, form, default in (
         (_HOST + "CpusetMems", CPUSET, None),
-        (_HOST + "AutoRemove", FLAG, False),
+        (AUTO_REMOVE, FLAG, False),
         (_HOST + "PublishAllPorts", FLAG, False),
         (_HOST + "Links", SET, None),
         (_HOST + "VolumeDriver", TEXT, None),

@@ -156,15 +156,16 @@ def declare_signal(raw: str | int) -> str | None:
     return text if text.startswith("SIG") or not text else f"SIG{text}"
 
 
+RESTART_ADVICE = "write 'no', 'always', 'unless-stopped', 'on-failure' or 'on-failure:3'"
+
+
 def declare_restart(raw: str) -> str:
     """A restart policy: no, always, unless-stopped, on-failure or on-failure:TIMES."""
     name, _, times = raw.partition(":")
     if name not in ("no", "always", "unless-stopped", "on-failure") or (
         times and (name != "on-failure" or not times.isdecimal())
     ):
-        raise ValueError(
-            f"{raw!r} is not a restart policy; write 'no', 'always', 'unless-stopped', 'on-failure' or 'on-failure:3'"
-        )
+        raise ValueError(f"{raw!r} is not a restart policy; {RESTART_ADVICE}")
     return f"{name}:{int(times)}" if times and int(times) else name
 
 

@@ -33,9 +33,9 @@ _PORT = re.compile(
 
 
 def _range(text: str) -> list[int]:
-    first, _, last = text.partition("-")
-    if not first.isdecimal() or (last and not last.isdecimal()):
-        raise ValueError(f"{text!r} is not a port or a range of ports")
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise ValueError(f"{text!r} is not a port or a range of ports; write one such as 80 or 8000-8010")
     low, high = int(first), int(last or first)
     if not 1 <= low <= high <= 65535:
         raise ValueError(f"{text!r} is not a port; ports go from 1 to 65535, ranges upwards")
@@ -58,7 +58,9 @@ def _pairs(host: str, container: str) -> list[tuple[str, int]]:
     if len(containers) == 1 and len(hosts) > 1:
         return [(f"{hosts[0]}-{hosts[-1]}", containers[0])]
     if len(hosts) != len(containers):
-        raise ValueError(f"the ranges {host!r} and {container!r} differ in length")
+        raise ValueError(
+            f"the ranges {host!r} and {container!r} differ in length; write as many ports on one side as on the other, or one port of the container"
+        )
     return [(str(published), target) for published, target in zip(hosts, containers, strict=True)]
 
 

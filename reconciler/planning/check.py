@@ -15,6 +15,7 @@ from reconciler.model.ownership import ADDRESS, ADOPTED, CONTENTS, HOLDER, IMAGE
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     BuildImage,
     Change,
     Connect,
@@ -271,7 +272,7 @@ def _names(planned: Plan, observed: ObservedState) -> Iterator[str]:
                         yield f"{change.address}: the name {name} is taken when it is renamed"
                     _release(taken, container)
                     taken[name] = container.id
-                case RemoveContainer(container):
+                case RemoveContainer(container) | AwaitRemoval(container):
                     _release(taken, container)
 
 

@@ -8,6 +8,7 @@ from reconciler.model.address import Address, Kind
 from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import (
     Action,
+    AwaitRemoval,
     Change,
     CreateContainer,
     Reason,
@@ -101,7 +102,7 @@ def _take_name(taken: dict[str, str], action: Action) -> str:
         if action.name in taken:
             return action.name
         taken[action.name] = ""
-    elif isinstance(action, RenameContainer | RemoveContainer):
+    elif isinstance(action, RenameContainer | RemoveContainer | AwaitRemoval):
         mine = [
             n
             for n, i in taken.items()

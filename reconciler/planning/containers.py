@@ -29,6 +29,7 @@ from reconciler.planning.expand import (
     Blueprint,
     create_steps,
     grace_seconds,
+    is_removed_at_its_end,
     ref,
     remove_steps,
     update_steps,
@@ -192,7 +193,13 @@ def _replace(
         beside = recovery.predecessor is serving or objects.candidate is not None
         stopped_by_us = beside and serving.status == "exited"
         steps = stop_first_steps(blueprint, serving, carried, stopped_by_us=stopped_by_us)
-    return change._replace(steps=(*recovery.leftovers, *steps), order=choice.order.value, note=choice.note)
+    lost = (
+        "; the engine removes it as it stops (--rm), so that there is no way back"
+        if is_removed_at_its_end(serving)
+        else ""
+    )
+    note = choice.note + (lost if choice.order is Order.STOP_FIRST else "")
+    return change._replace(steps=(*recovery.leftovers, *steps), order=choice.order.value, note=note)
 
 
 # --- what it is made with ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from reconciler.model.desired import Condition, ContainerResource
 from reconciler.model.observed import EngineFacts, ObservedContainer
 from reconciler.model.ownership import ADOPTED, CONTENTS, owner_labels
 from reconciler.model.plan import (
+    AwaitRemoval,
     Connect,
     CreateContainer,
     DeliverFiles,
@@ -28,6 +29,7 @@ from reconciler.model.plan import (
     UpdateContainer,
     WaitContainer,
 )
+from reconciler.model.rows import AUTO_REMOVE
 from reconciler.model.structures import decides_within
 from reconciler.model.values import Config
 
@@ -131,7 +133,14 @@ def remove_steps(container: ObservedContainer) -> list[Step]:
         steps.append(Step(UnpauseContainer(ref(container))))
     if container.status in HELD_UP:
         steps.append(Step(StopContainer(ref(container), grace_seconds(container.config))))
-    return [*steps, Step(RemoveContainer(ref(container))), *remove_holders(container)]
+    goes_by_itself = bool(steps) and is_removed_at_its_end(container)
+    gone = AwaitRemoval(ref(container)) if goes_by_itself else RemoveContainer(ref(container))
+    return [*steps, Step(gone), *remove_holders(container)]
+
+
+def is_removed_at_its_end(container: ObservedContainer) -> bool:
+    """Whether the engine removes it by itself, as `docker run --rm` has it: then nothing of it can be kept."""
+    return bool((container.config or {}).get(AUTO_REMOVE))
 
 
 def remove_holders(container: ObservedContainer) -> list[Step]:

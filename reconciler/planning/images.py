@@ -9,6 +9,7 @@ from reconciler.model.observed import ObservedContainer, ObservedImage, normal_r
 from reconciler.model.ownership import IMAGE_ADDRESS, IMAGE_CONTENT, IMAGE_PROJECT, Owner, owner_of
 from reconciler.model.plan import (
     WEIGHT,
+    AwaitRemoval,
     BuildImage,
     Change,
     FieldChange,
@@ -217,7 +218,10 @@ def _goes(world: World, container: ObservedContainer) -> bool:
         or world.changes.get(address._replace(instance=1))
     )
     steps = change.steps if change is not None else ()
-    return any(isinstance(step.action, RemoveContainer) and step.action.container.id == container.id for step in steps)
+    return any(
+        isinstance(step.action, RemoveContainer | AwaitRemoval) and step.action.container.id == container.id
+        for step in steps
+    )
 
 
 def _own_tags(image: ObservedImage) -> list[str]:

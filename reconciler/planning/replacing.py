@@ -17,6 +17,7 @@ from reconciler.model.observed import ObservedContainer
 from reconciler.model.plan import (
     Action,
     AwaitReady,
+    AwaitRemoval,
     Connect,
     Disconnect,
     Drain,
@@ -35,6 +36,7 @@ from reconciler.planning.expand import (
     HELD_UP,
     Blueprint,
     grace_seconds,
+    is_removed_at_its_end,
     ref,
     remove_holders,
     remove_steps,
@@ -67,6 +69,8 @@ def stop_first_steps(
     if stopped_by_us:
         # An earlier run was cut off after it had stopped it: if this one fails too, it serves again.
         make[0] = make[0]._replace(undo=(*make[0].undo, *_bring_back(blueprint.resource, current)))
+    if current.status in HELD_UP and is_removed_at_its_end(current):
+        return [*blueprint.waits, *make, *_succeed_steps(blueprint, current, Ref(name + NEXT))]
     return [
         *blueprint.waits,
         *make,
@@ -179,6 +183,15 @@ def _retire_steps(current: ObservedContainer, name: str) -> list[Step]:
     if current.name != name:
         steps.append(Step(RenameContainer(target, name), undo=(RenameContainer(target, current.name),)))
     return steps
+
+
+def _succeed_steps(blueprint: Blueprint, current: ObservedContainer, candidate: Ref) -> list[Step]:
+    """Stop one that the engine removes as it ends, and put the candidate in its place. There is no way back."""
+    target = ref(current)
+    unpause = [Step(UnpauseContainer(target))] if current.status == "paused" else []
+    stop = Step(StopContainer(target, grace_seconds(current.config)), commits=True)
+    promote = [step._replace(undo=()) for step in _promote_steps(blueprint, candidate)]
+    return [*unpause, stop, Step(AwaitRemoval(target)), *promote, *remove_holders(current)]
 
 
 def _promote_steps(blueprint: Blueprint, candidate: Ref) -> list[Step]:

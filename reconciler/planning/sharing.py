@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from reconciler.model.address import Address, Kind
 from reconciler.model.desired import ContainerResource
 from reconciler.model.observed import ObservedContainer
-from reconciler.model.plan import VOLUMES_FROM, Ref, RemoveContainer, Step
+from reconciler.model.plan import VOLUMES_FROM, AwaitRemoval, Ref, RemoveContainer, Step
 from reconciler.planning.phases import serving
 from reconciler.planning.world import World
 
@@ -65,7 +65,7 @@ def held_by_sharers(world: World, steps: Iterable[Step]) -> str:
     """Why these steps cannot be done on Podman, which removes no container whose namespaces others share; or ""."""
     if not world.facts.is_podman:
         return ""
-    removed = {step.action.container.id for step in steps if isinstance(step.action, RemoveContainer)}
+    removed = {step.action.container.id for step in steps if isinstance(step.action, RemoveContainer | AwaitRemoval)}
     sharers = sorted(c.name for c in world.containers_by_id.values() if removed.intersection(donor_ids(c)))
     if not sharers:
         return ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,12 +12,18 @@ from contextlib import suppress
 from reconciler.loop.telling import Condition, ProjectStatus, Snapshot
 from reconciler.model.plan import Verb
 
+#: the pipe in the runtime directory by which the unit's ExecReload waits for an answer
+_ASKING = "reload"
+#: bytes that a pipe takes at once
+_LONGEST_ANSWER = 4000
+
 
 class Notifier:
     """Talks to the service manager that started us, if one did. `watchdog` is how many seconds it bears silence, or None."""
 
     def __init__(self, environment: Mapping[str, str], own_pid: int) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
+        self._runtime = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]
         self._status = ""
         micros = environment.get("WATCHDOG_USEC", "")
         is_ours = environment.get("WATCHDOG_PID", str(own_pid)) == str(own_pid)
@@ -27,6 +35,19 @@ class Notifier:
     def reloading(self) -> None:
         """To be followed by `ready`."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def reloaded(self, problem: str) -> None:
+        """Answer whoever waits for the end of a reload: "" or, in one line, why the former configuration stays."""
+        if not self._runtime:
+            return
+        # Nobody waits, or no more: then there is nobody to answer.
+        with suppress(OSError):
+            pipe = os.open(f"{self._runtime}/{_ASKING}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if stat.S_ISFIFO(os.fstat(pipe).st_mode):
+                    os.write(pipe, " ".join(problem.split()).encode()[:_LONGEST_ANSWER] + b"\n")
+            finally:
+                os.close(pipe)
 
     def stopping(self) -> None:
         self._send("STOPPING=1")

@@ -73,7 +73,7 @@ class Service:
             while True:
                 number = self._next_signal()
                 if number == signal.SIGHUP:
-                    self._load_anew()
+                    self._notifier.reloaded(self._load_anew())
                 elif number in _ENDING:
                     return self._stop(number)
                 snapshot = self._look_after()
@@ -123,17 +123,20 @@ class Service:
             self._log.info("new projects", paths=sorted(found - known))
             self._load_anew()
 
-    def _load_anew(self) -> None:
+    def _load_anew(self) -> str:
+        """Why the former configuration stays, "" when the new one is in force."""
+        problem = ""
         try:
             self._instance.reload(self._around.reload())
-        except SpecError as error:
-            self._log.error("configuration refused", text=str(error), kept="the former one")
         except ReconcilerError as error:
-            self._log.error("configuration not loaded", text=str(error), kept="the former one")
+            problem = str(error)
+            said = "configuration refused" if isinstance(error, SpecError) else "configuration not loaded"
+            self._log.error(said, text=problem, kept="the former one")
         else:
             self._log.info("configuration loaded")
         if self._is_ready:
             self._notifier.ready()
+        return problem
 
     def _stop(self, number: int | None) -> int:
         timeout = self._around.stop_timeout()

@@ -44,7 +44,12 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "cgroup_parent": "leave it out: the engine decides where it builds",
         "image": 'write tag = "..." beside build',
     },
-    "network": {"options": "write driver_opts"},
+    "network": {
+        "options": "write driver_opts",
+        "subnet": 'write ipam = { config = [{ subnet = "..." }] }',
+        "gateway": 'write ipam = { config = [{ subnet = "...", gateway = "..." }] }',
+        "ip_range": 'write ipam = { config = [{ subnet = "...", ip_range = "..." }] }',
+    },
     "volume": {"options": "write driver_opts"},
 }
 

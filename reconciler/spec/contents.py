@@ -222,7 +222,7 @@ def _hindrance(target: str, config: Config) -> tuple[str, str] | None:
     if parent == "/" and config.get("read_only"):
         return (
             f"the root file system is read-only, so no file can be put at {target}",
-            f'give it a directory of its own: target = "/etc/reconciled{target}"',
+            f'give it a directory of its own, and tell the program: target = "/etc/reconciled{target}"; or mount its file',
         )
     return None
 

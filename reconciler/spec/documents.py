@@ -59,6 +59,7 @@ MODELS: dict[Kind, type[Table]] = {
 }
 CONTENT = table(
     "Content",
+    {"text": "file"},
     file=option(str, "A file, relative to the spec; at most 1 MiB.", "./motd"),
     environment=option(str, "A variable of your environment, or of .env.", "MOTD"),
     content=option(str, "The content itself.", "Welcome.\n"),

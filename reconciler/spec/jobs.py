@@ -23,6 +23,9 @@ def check_job(scope: Scope, name: str, table: Table) -> None:
     if policy in ENDLESS:
         message = f"a job is done when it has ended, and {policy!r} starts it again whenever it ends"
         scope.problems.at((*keys, "restart"), message, "write 'no' or 'on-failure:TIMES', or leave it out")
+    if "rollout" in table:
+        message = "a job serves nobody, so it is not rolled out: it is run anew, and the one before it stays until that has ended well"
+        scope.problems.at((*keys, "rollout"), message, "leave rollout out; that of the project does not count for jobs")
     if table.get("scale", 1) > 1:
         message = "a job runs once, so it cannot have several instances"
         scope.problems.at((*keys, "scale"), message, "leave scale out, or declare several jobs")

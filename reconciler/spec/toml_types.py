@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Mapping
 from types import GenericAlias
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
@@ -25,14 +26,26 @@ _WORDS = {
 
 
 class Table(BaseModel):
-    """A TOML table with known keys only."""
+    """A TOML table with known keys only.
+
+    Attributes:
+        short: by TOML type, the key that is meant by such a value in place of the table.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    short: ClassVar[Mapping[str, str]] = {}
 
 
-def table(name: str, /, **fields: Any) -> type[Table]:
+def table(name: str, short: Mapping[str, str] | None = None, /, **fields: Any) -> type[Table]:
     """A model of a table; each field is made by `needed` or `option`."""
-    return cast("type[Table]", create_model(name, __base__=Table, **fields))
+    model = cast("type[Table]", create_model(name, __base__=Table, **fields))
+    model.short = short or {}
+    return model
+
+
+def kind_of(value: object) -> str:
+    """The TOML type of a value, as `one_of` names it."""
+    return _KINDS.get(type(value), "")
 
 
 def needed(kind: Any, description: str, example: Any) -> tuple[Any, Any]:
@@ -61,7 +74,7 @@ def one_of(**members: Any) -> Any:
     """
 
     def select(value: object) -> str | None:
-        kind = _KINDS.get(type(value), "")
+        kind = kind_of(value)
         if kind == "integer" and kind not in members:
             kind = "number"
         return f"<{kind}>" if kind in members else None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import BaseModel, Tag
-
+from reconciler.model.scalars import RESTART_ADVICE
+from reconciler.spec.advice import advice, known_keys
 from reconciler.spec.compose_words import ELSEWHERE, EXCLUDED
 from reconciler.spec.keys import Keys
 from reconciler.spec.problems import nearest, suggest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _MESSAGES = {
     "string_type": "must be a text",
@@ -25,6 +28,8 @@ _MESSAGES = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "does not have the form os/architecture[/variant]",
 }
+#: of these the message says what to write
+_BOUNDS = ("greater_than_equal", "less_than_equal", "string_too_long")
 
 
 class Finding(NamedTuple):
@@ -48,11 +53,11 @@ def word(finding: Finding, root: type[BaseModel]) -> Words:
     # Members of unions stand in the place as `<text>`, `<table>`; the document has no such key.
     keys = tuple(part for part in finding.place if not (isinstance(part, str) and part.startswith("<")))
     if finding.type == "extra_forbidden":
-        return _unknown(keys, _known_keys(finding.place[:-1], root))
+        return _unknown(keys, known_keys(finding.place[:-1], root))
     if finding.type == "literal_error":
         return _not_a_choice(keys, finding)
     message = _MESSAGES.get(finding.type, finding.message).format_map(dict(finding.context))
-    return Words(keys, message, _quotes(message, finding.value))
+    return Words(keys, message, _hint(finding, keys, message, root))
 
 
 def _unknown(keys: Keys, known: list[str]) -> Words:
@@ -76,7 +81,18 @@ def _not_a_choice(keys: Keys, finding: Finding) -> Words:
     return Words(keys, message, f"did you mean '{meant}'?" if meant else "")
 
 
-def _quotes(message: str, value: Any) -> str:
+def _hint(finding: Finding, keys: Keys, message: str, root: type[BaseModel]) -> str:
+    if finding.type in _BOUNDS:
+        return ""
+    if keys[-1] == "restart" and "a text" in message:
+        return RESTART_ADVICE
+    return _unquoted(keys, message, finding.value) or advice(
+        finding.place, finding.value, root, is_missing=finding.type == "missing"
+    )
+
+
+def _unquoted(keys: Keys, message: str, value: Any) -> str:
+    """What to do about quotes that are missing, or too many."""
     if isinstance(value, str):
         if value in ("true", "false") and "true or false" in message:
             return f"write {value} without quotes"
@@ -84,31 +100,10 @@ def _quotes(message: str, value: Any) -> str:
             return f"write {value} without quotes"
         if value.lower() in ("yes", "no", "on", "off") and "true or false" in message:
             return "write true or false, without quotes"
-        if message == "must be a list":
-            return "write it in brackets: [...]"
-    elif "a text" in message and not isinstance(value, list | dict):
+    elif (
+        "a text" in message
+        and not isinstance(value, list | dict)
+        and (isinstance(keys[-1], int) or value not in (True, False))
+    ):
         return "write it in quotes"
     return ""
-
-
-def _known_keys(place: tuple[str | int, ...], root: type[BaseModel]) -> list[str]:
-    """The keys of the table at `place`, found by walking down the types."""
-    annotation: Any = root
-    for part in place:
-        annotation = _below(annotation, part)
-    return sorted(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
-
-
-def _below(annotation: Any, part: str | int) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation.model_fields[str(part)].annotation
-    while hasattr(annotation, "__metadata__"):
-        annotation = annotation.__origin__
-    members = get_args(annotation)
-    if isinstance(part, str) and part.startswith("<"):
-        return next(
-            m.__origin__
-            for m in members
-            if any(isinstance(t, Tag) and t.tag == part for t in getattr(m, "__metadata__", ()))
-        )
-    return members[-1] if get_origin(annotation) in (dict, list) else None

@@ -78,6 +78,11 @@ def test_json(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert entries[-2].items() <= whole.items()
 
 
+def test_numbers_that_are_too_large_to_be_there(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"error: there is no pass {10**20} in" in said(capsys, state, f"history show {10**20}")
+    assert said(capsys, state, f"history --limit {10**20}") == said(capsys, state, "history")
+
+
 def test_where_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no journal yet; looked in /var/lib/reconciler" in said(capsys, tmp_path, "history")
 

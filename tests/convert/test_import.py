@@ -104,6 +104,18 @@ def test_a_variable_that_is_not_set_yet_is_no_mistake_of_the_spec(tmp_path: Path
     assert "the variable NOT_SET is not set (from " in made.problems[0]
 
 
+def test_a_job_is_not_rolled_out(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n"
+        "  web: {image: x, depends_on: {job: {condition: service_completed_successfully}}}\n"
+        "  job: {image: x, deploy: {update_config: {order: start-first}}}\n"
+    )
+    made = imported(tmp_path)
+    assert made.problems == []
+    assert "rollout" not in made.text.partition("[container.web]")[2]
+    assert "3: services.job.deploy: update_config is not carried over" in str(made.notes[0])
+
+
 def test_a_job_runs_once_and_a_mode_has_no_mac_address(tmp_path: Path) -> None:
     """What a spec would refuse is named and left out."""
     (tmp_path / "compose.yaml").write_text(
@@ -121,6 +133,42 @@ def test_a_job_runs_once_and_a_mode_has_no_mac_address(tmp_path: Path) -> None:
     ]
     assert "scale" not in made.text
     assert "mac_address =" not in made.text
+
+
+def test_a_file_that_cannot_be_put_at_a_read_only_root_is_mounted(tmp_path: Path) -> None:
+    """As Compose does it. What has no file is left to a person, who is told what to write."""
+    (tmp_path / "motd").write_text("hello")
+    text = (
+        "services:\n"
+        "  web:\n"
+        "    image: x\n"
+        "    read_only: true\n"
+        "    volumes: [data:/data]\n"
+        "    configs: [motd, {source: both, target: /etc/both}, {source: both, target: /both}]\n"
+        "    secrets: [{source: key, target: /key}, key]\n"
+        "configs: {motd: {file: ./motd}, both: {file: '${DIR:-.}/motd'}}\n"
+        "secrets: {key: {file: ./motd}}\n"
+        "volumes: {data: {}}\n"
+    )
+    (tmp_path / "compose.yaml").write_text(text)
+    made = imported(tmp_path)
+    assert made.problems == []
+    assert 'volumes = ["data:/data", "./motd:/motd:ro", "${DIR:-.}/motd:/both:ro", "./motd:/key:ro"]' in made.text
+    assert 'watch = ["./motd"]' in made.text  # the same file
+    assert 'configs = [{ source = "both", target = "/etc/both" }]' in made.text
+    assert 'secrets = ["key"]' in made.text
+    assert "[config.motd]" not in made.text
+    assert "[config.both]" in made.text
+    assert "[secret.key]" in made.text
+    assert sorted(str(note).rpartition("services.")[2].partition(", as")[0] for note in made.notes) == [
+        "web.configs: both is mounted at /both",
+        "web.configs: motd is mounted at /motd",
+        "web.secrets: key is mounted at /key",
+    ]
+    (tmp_path / "compose.yaml").write_text(text.replace("motd: {file: ./motd}", "motd: {content: hello}"))
+    (problem,) = imported(tmp_path).problems
+    assert "no file can be put at /motd" in problem
+    assert 'target = "/etc/reconciled/motd"' in problem
 
 
 @pytest.mark.parametrize(("replicas", "scale"), [("0", "scale = 0"), ("${RUN:-0}", 'scale = "${RUN:-0}"')])

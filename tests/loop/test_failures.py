@@ -1,11 +1,13 @@
 """What fails: how often it is tried again, and what makes it worth another try."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.engine.refusals import refused
 from reconciler.errors import EngineRefusedError, EngineUnavailableError
 from reconciler.loop.judge import Why
 from reconciler.loop.telling import Condition
@@ -119,6 +121,67 @@ def test_a_replacement_that_failed_is_not_tried_over_and_over(simulation: Simula
     simulation.remove("shop-web-1")
     simulation.advance(1)
     assert simulation.condition() is Condition.SETTLED
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, "OCI runtime create failed: starting container process caused: device or resource busy: unknown"),
+        (500, "write /var/lib/docker/x: no space left on device"),
+        (500, "broken"),
+        (429, "slow down"),
+        (503, "service unavailable"),
+    ],
+)
+def test_a_passing_fault_is_tried_three_times(simulation: Simulation, status: int, message: str) -> None:
+    """Each try stops what serves, so there are few, and they are far apart."""
+    simulation.add(WEB)
+    simulation.advance(1)
+    refusing = Refusing(simulation)
+    refusing.error = refused("start container", status, message)
+    simulation.edit(WEB + 'environment = { A = "1" }\n')
+    simulation.advance(3)
+    assert why(simulation) == [Why.BACKING_OFF]
+    assert simulation.is_running("shop-web-1")
+    simulation.restart()
+    simulation.advance(7200)
+    assert [b - a for a, b in pairwise(refusing.tries)] == pytest.approx([6, 96], abs=3)
+    assert why(simulation) == [Why.FAILED]
+    assert "it failed 3 times, and is left alone until" in simulation.projects["shop"].status().held[0].text
+    assert simulation.is_running("shop-web-1")
+
+
+def test_a_passing_fault_passes(simulation: Simulation) -> None:
+    simulation.add(WEB)
+    simulation.advance(1)
+    refusing = Refusing(simulation)
+    refusing.error = refused("start container", 500, "device or resource busy")
+    simulation.edit(WEB + 'environment = { A = "1" }\n')
+    simulation.advance(1)
+    refusing.error = None
+    simulation.advance(8)
+    assert "A=1" in simulation.container("shop-web-1")["Config"]["Env"]
+    assert simulation.condition() is Condition.SETTLED
+    assert simulation.projects["shop"].status().failures == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, "OCI runtime create failed: runc create failed: unable to start: permission denied"),
+        (500, "Bind for 0.0.0.0:80 failed: port is already allocated"),
+        (409, "Conflict"),
+    ],
+)
+def test_a_verdict_of_the_engine_is_tried_once(simulation: Simulation, status: int, message: str) -> None:
+    simulation.add(WEB)
+    simulation.advance(1)
+    refusing = Refusing(simulation)
+    refusing.error = refused("start container", status, message)
+    simulation.edit(WEB + 'environment = { A = "1" }\n')
+    simulation.advance(7200)
+    assert len(refusing.tries) == 1
+    assert why(simulation) == [Why.FAILED]
 
 
 @pytest.mark.parametrize("stopped_by", ["an edit of something else", "the end of the service"])

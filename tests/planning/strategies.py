@@ -81,7 +81,7 @@ def containers(draw: st.DrawFn, name: str, before: list[str], spec: Spec, *, net
         options |= draw(st.sampled_from([{}, {"kind": "job"}, {"kind": "job"}]))
     else:
         options |= draw(st.sampled_from([{}, {}, {"healthcheck": {"test": "true", "interval": "1s"}}]))
-    options |= draw(st.sampled_from(ROLLOUTS))
+    options |= draw(st.sampled_from(ROLLOUTS)) if "kind" not in options else {}
     mounts = draw(st.lists(st.sampled_from(["data:/data", "more:/more:ro", "/anonymous"]), max_size=2, unique=True))
     for mount in mounts:
         if mount[0] != "/":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.address import parse_address
+from reconciler.model.documents import outcome_document
 from reconciler.model.plan import Connect, StopContainer, Verb
 from reconciler.model.report import Report, Status
 from reconciler.planning.world import Request
@@ -144,6 +145,7 @@ def test_what_does_not_work_gives_way(order: str, image: str, check: bool, said:
         report = stage.apply(desired)
         outcome = outcome_of(report)
         assert outcome.status is Status.RESTORED, explain(report)
+        assert outcome.kept is None
         assert said.format(".next" if order == "start-first" else "") in outcome.message
         assert_serves(stage, before)
 
@@ -232,6 +234,15 @@ def test_on_failure(way: str, order: str, left: dict[str, str], stage: Stage) ->
     assert outcome_of(report).status is Status.FAILED
     assert {c["Name"][1:]: c["State"]["Status"] for c in stage.ours()} == left
     assert before in [c["Id"] for c in stage.ours()]
+    kept = outcome_of(report).kept
+    assert kept is not None
+    assert left[kept.name] == kept.status
+    assert kept.name == (NAME if order == "stop-first" else f"{NAME}.next")
+    runs = "runs" if way == "keep" else "does not run (exited)"
+    assert outcome_of(report).message.endswith(
+        f"\n    kept: {kept.name} {runs}; look at it with `docker logs {kept.name}`"
+    )
+    assert outcome_document(outcome_of(report))["kept"] == {"name": kept.name, "status": kept.status}
     again = stage.apply(desired)  # and again the same
     assert outcome_of(again).status is Status.FAILED, explain(again)
     stage.settle(spec("good:1", order))

@@ -186,3 +186,25 @@ def test_what_differs_blocks_and_says_what(stack: Stack, docker_api: docker.APIC
         state = docker_api.inspect_container(f"{stack.name}-{name}-1")
         assert state["State"]["Running"]
         assert "com.docker.compose.project" in state["Config"]["Labels"], "it was not touched"
+
+
+def test_what_was_run_with_rm_is_taken_over_at_once(project: Project, docker_api: docker.APIClient) -> None:
+    """The engine removes it as it stops; what is in its volume that nobody named stays all the same."""
+    name = f"{project.name}-web-1"
+    before = subprocess.run(
+        ["docker", "-H", project.host, "run", "-d", "--rm", "--name", name, "-v", "/data", "busybox:latest", *LOOP],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    inside(docker_api, before, "sh", "-c", "echo kept > /data/file; echo done")
+    project.write(
+        "web.toml",
+        '[container.web]\nimage = "busybox:latest"\nadopt = true\nnetwork_mode = "bridge"\nvolumes = ["/data"]\n'
+        f"command = {LOOP!r}\n",
+    )
+    done = project.run("apply", "--yes")
+    assert "no way back" in done.stdout
+    assert inside(docker_api, name, "cat", "/data/file").strip() == "kept"
+    assert docker_api.inspect_container(name)["Id"] != before
+    assert project.run("plan", "--detailed-exitcode").code == 0

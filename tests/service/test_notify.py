@@ -1,5 +1,6 @@
 """What the service manager hears."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -40,3 +41,23 @@ def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
 
 def test_a_listener_that_has_gone_is_no_reason_to_stop(tmp_path: Path) -> None:
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "none")}, 1).ready()
+
+
+def test_who_waits_for_a_reload_is_answered_in_one_line(tmp_path: Path) -> None:
+    notifier = Notifier({"RUNTIME_DIRECTORY": f"{tmp_path}:/run/more"}, 1)
+    notifier.reloaded("")  # nobody asked
+    os.mkfifo(tmp_path / "reload")
+    notifier.reloaded("")  # nobody waits any more
+    pipe = os.open(tmp_path / "reload", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        notifier.reloaded("")
+        notifier.reloaded("config.toml:1: wrong\n    hint: write it right" + "x" * 10_000)
+        assert os.read(pipe, 65_536).startswith(b"\nconfig.toml:1: wrong hint: write it rightxxx")
+    finally:
+        os.close(pipe)
+
+
+def test_what_is_no_pipe_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "reload").write_text("mine")
+    Notifier({"RUNTIME_DIRECTORY": str(tmp_path)}, 1).reloaded("wrong")
+    assert (tmp_path / "reload").read_text() == "mine"

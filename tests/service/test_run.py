@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -221,6 +222,40 @@ def test_a_configuration_that_is_loaded_anew(project: Project, serves: Callable[
         service.until(lambda: "held back" in service.events())
         assert not serves("web")
         assert service.systemd.heard.count("READY=1") == 3
+        assert service.end() == 0
+
+
+def test_the_unit_waits_until_the_configuration_is_in_force(project: Project) -> None:
+    """Its ExecReload, as systemd would run it, and a service that takes its time."""
+    project.write("web.toml", WEB)
+    unit = (Path(__file__).parents[2] / "systemd" / "reconciler.service").read_text()
+    (script,) = re.findall(r"^ExecReload=/bin/sh -c '(.*)'$", unit, re.MULTILINE)
+    runtime, config = project.root / "runtime", project.root / "config.toml"
+    runtime.mkdir()
+    good = '[[project]]\npath = "specs"\n'
+    config.write_text(good)
+
+    def reload(service: Running) -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, "RUNTIME_DIRECTORY": str(runtime), "MAINPID": str(service.process.pid)}
+        return subprocess.run(
+            ["/bin/sh", "-c", script], env=variables, capture_output=True, text=True, timeout=30, check=False
+        )
+
+    with running(project, "--config", str(config), RUNTIME_DIRECTORY=str(runtime)) as service:
+        service.until_ready()
+        config.write_text("heal = false\n" + good)
+        service.process.send_signal(signal.SIGSTOP)
+        late = threading.Timer(1.5, service.process.send_signal, [signal.SIGCONT])
+        late.start()
+        began = time.monotonic()
+        assert reload(service).returncode == 0
+        assert time.monotonic() - began > 1.4
+        assert service.events().count("configuration loaded") == 1
+        config.write_text("aply = true\n" + good)
+        refused = reload(service)
+        assert refused.returncode == 1
+        assert "config.toml:1:1: aply: unknown option" in refused.stderr
+        assert not (runtime / "reload").exists()
         assert service.end() == 0
 
 

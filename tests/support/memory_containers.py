@@ -279,6 +279,8 @@ class Containers:
         shapes.set_status(container["State"], "exited", ExitCode=code, FinishedAt=self.now())
         if "Health" in container["State"]:
             container["State"]["Health"] = {"Status": "unhealthy", "FailingStreak": 0, "Log": []}
+        if container["HostConfig"]["AutoRemove"]:
+            self.remove(container["Id"], volumes=True)
 
     def _resolve_donors(self, host: Json) -> None:
         """A container whose namespace is shared is kept by its id, however it was named."""

@@ -123,19 +123,34 @@ class _Uvicorn(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Has patience with nobody for ever: neither with a head that does not come, nor with an answer that is not read."""
+    """Has patience with nobody for ever: neither with a head that does not come, nor with an answer that is not read.
+
+    Who comes when all connections are taken gets the place of the one that has asked for nothing for the longest time.
+    """
 
     _head: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
+    _heard: float = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        self._heard = self.loop.time()
+        if len(self.connections) >= _MOST_CONNECTIONS:
+            self._take_a_place()
         self._head = self.loop.call_later(_PATIENCE, self._look_at_head)
 
     def data_received(self, received: bytes) -> None:
+        self._heard = self.loop.time()
         super().data_received(received)
         if self._head is None and not self._is_answering():
             self._head = self.loop.call_later(_PATIENCE, self._look_at_head)
+
+    def _take_a_place(self) -> None:
+        others = [item for item in self.connections if isinstance(item, _Protocol) and item is not self]
+        held = [item for item in others if not item.transport.is_closing()]
+        silent = [item for item in held if not item._is_answering()]
+        if len(held) >= _MOST_CONNECTIONS - 1 and silent:
+            min(silent, key=lambda item: item._heard).transport.abort()
 
     def _look_at_head(self) -> None:
         self._head = None

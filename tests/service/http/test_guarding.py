@@ -214,6 +214,18 @@ def gone(connection: socket.socket, seconds: float = 5) -> bool:
     return True
 
 
+def test_who_holds_connections_in_silence_keeps_nobody_out(site: Site) -> None:
+    held = [site.raw() for _ in range(150)]
+    try:
+        held[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert held[-1].recv(100).startswith(b"HTTP/1.1 200 ")
+        assert [site.ask("/healthz").status for _ in range(3)] == [200] * 3
+        assert gone(held[0]), "the oldest makes place"
+    finally:
+        for connection in held:
+            connection.close()
+
+
 def test_a_head_that_does_not_come_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with impatient(monkeypatch):
         silent, slow = site.raw(), site.raw()
