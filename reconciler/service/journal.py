@@ -40,8 +40,7 @@ MIGRATIONS = (
 )
 #: seconds to wait for another process that writes
 _BUSY = 5.0
-#: the largest number that SQLite knows
-_LARGEST = 2**63 - 1
+_LARGEST_NUMBER = 2**63 - 1  # of SQLite
 #: characters of one entry; what is longer loses the fields of its changes, and all changes but so many
 _LARGEST, _MOST = 1_000_000, 1000
 
@@ -109,7 +108,7 @@ class Journal:
             with opened(self.file, "ro") as connection:
                 if not connection.execute("PRAGMA user_version").fetchone()[0]:
                     return []
-                numbers = [min(value, _LARGEST) if isinstance(value, int) else value for value in values]
+                numbers = [min(value, _LARGEST_NUMBER) if isinstance(value, int) else value for value in values]
                 return connection.execute(query, numbers).fetchall()
         except (sqlite3.Error, ValueError) as error:
             raise JournalError(f"the journal {self.file} cannot be read: {error}{_hint(self.file)}") from error

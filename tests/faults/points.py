@@ -8,6 +8,7 @@ import secrets
 import signal
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from tests.support.registry import free_port
 
 #: passes until everything has to be settled
 _PASSES = 4
+#: seconds for a server that was started a moment ago to listen
+_LISTENS = 5.0
 
 
 class Point(NamedTuple):
@@ -261,8 +264,14 @@ class Player:
         return found
 
     def _asked_inside(self, container_id: str, path: str) -> str:
-        made = self.api.exec_create(container_id, ["wget", "-qO-", f"http://127.0.0.1/{path}"])
-        return str(self.api.exec_start(made).decode().strip())
+        """What a server answers, which may have been started a moment ago: nobody has waited until it listens."""
+        deadline = time.monotonic() + _LISTENS
+        while True:
+            made = self.api.exec_create(container_id, ["wget", "-qO-", f"http://127.0.0.1/{path}"])
+            said = str(self.api.exec_start(made).decode().strip())
+            if said or time.monotonic() > deadline:
+                return said
+            time.sleep(0.1)
 
     def _keep_something(self) -> None:
         """Put a file into the volume, if there is one."""
