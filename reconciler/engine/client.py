@@ -202,16 +202,10 @@ class DockerEngine:
 
     # --- writes: networks and volumes --------------------------------------------------------------------------
 
-    def create_network(self, body: Json, more: int = 5) -> tuple[str, tuple[str, ...]]:
+    def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
-        doing = f"create network {body.get('Name')}"
-        try:
-            answer = self._writes.post(doing, "/networks/create", body=whole)
-        except EngineRefusedError as error:
-            if not (more and self.facts().is_podman and podman.chose_badly(str(error), body)):
-                raise
-            return self.create_network(body, more - 1)
+        answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
         return created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:

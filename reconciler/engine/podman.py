@@ -84,11 +84,6 @@ def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
     return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
 
 
-def chose_badly(refusal: str, body: Json) -> bool:
-    """Whether a network was refused for the subnet that it chose itself: another one took that at the same time."""
-    return "is already used on the host or by another config" in refusal and not (body.get("IPAM") or {}).get("Config")
-
-
 def health_path(container_id: str) -> str:
     """What runs a health check: a question of its own API, 4.0 of which it has answered ever since."""
     return f"/v4.0.0/libpod/containers/{quote(container_id, safe='')}/healthcheck"

@@ -5,7 +5,6 @@ import tarfile
 
 from reconciler.engine.decode import decode_container, decode_listed_image
 from reconciler.engine.podman import (
-    chose_badly,
     container_as_docker,
     created_as_podman,
     has_entrypoint,
@@ -108,14 +107,6 @@ def test_a_limit_of_processes_that_is_none() -> None:
     assert created_as_podman({"HostConfig": {"PidsLimit": None}})["HostConfig"] == {"PidsLimit": -1}
     for host in ({}, {"PidsLimit": 7}):
         assert created_as_podman({"HostConfig": host})["HostConfig"] == host
-
-
-def test_a_subnet_that_it_chose_itself() -> None:
-    said = "cannot create network n: subnet 10.89.1.0/24 is already used on the host or by another config"
-    assert chose_badly(said, {"Name": "n"})
-    assert chose_badly(said, {"IPAM": {"Driver": "default", "Config": []}})
-    assert not chose_badly(said, {"IPAM": {"Config": [{"Subnet": "10.89.1.0/24"}]}})
-    assert not chose_badly("cannot create network n: network name n already used", {})
 
 
 def test_an_entrypoint_that_would_stay() -> None:
