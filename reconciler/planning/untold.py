@@ -120,6 +120,8 @@ def _dropped_values(config: Config) -> list[str]:
     unknown = [PATHS_UNCONFINED] if PATHS_UNCONFINED in said else []
     if any(item.startswith("seccomp={") for item in said):
         unknown.append("seccomp=FILE from another machine")
+    if any(_mapping(mount).get("labels") for mount in _mapping(config.get("volumes")).values()):
+        unknown.append("labels of a mount's volume")
     if config.get("memswap_limit") == -1 and config.get("mem_limit"):
         unknown.append("memswap_limit = -1 for a new container")
     return unknown

@@ -4,6 +4,7 @@ import io
 import tarfile
 
 from reconciler.engine.decode import decode_container, decode_listed_image
+from reconciler.engine.observe import observe
 from reconciler.engine.podman import (
     container_as_docker,
     created_as_podman,
@@ -15,6 +16,9 @@ from reconciler.engine.podman import (
     update_as_podman,
     volume_as_docker,
 )
+from reconciler.model.observed import EngineFacts, normal_reference
+from tests.support.memory import MemoryEngine
+from tests.support.memory_images import Image
 
 ANSWER = {
     "Id": "7ad486571" + "0" * 55,
@@ -127,3 +131,18 @@ def test_files_that_would_be_hidden() -> None:
     assert "/data/etc/apps is in /data" in hidden_files(
         {"Mounts": [{"Destination": "/data"}]}, "/data", stream.getvalue()
     )
+
+
+class PodmanInMemory(MemoryEngine):
+    """The engine in memory, called Podman: what an image supplies can rule out a container there."""
+
+    def facts(self) -> EngineFacts:
+        return super().facts()._replace(is_podman=True)
+
+
+def test_what_an_image_supplies_is_known_before_it_is_used() -> None:
+    for engine, known in ((PodmanInMemory(), {"app"}), (MemoryEngine(), set())):
+        for name in ("app", "other"):
+            engine.images.add(f"{name}:1", Image({"Volumes": {f"/{name}": {}}}))
+        found = observe(engine, "shop", wanted=frozenset({normal_reference("app:1")})).images
+        assert {path.strip("/") for image in found for path in (image.supplies or {}).get("volumes", {})} == known

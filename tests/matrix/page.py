@@ -71,9 +71,9 @@ def _differences(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield ""
     refused = [refusal for refusal in REFUSALS if refusal.engine in results]
     if refused:
-        yield "## What is refused\n\nWhat the engine cannot do, in the words of the plan (`.` is any character), and the tests that meet them.\n"
+        yield "## What is refused\n\nWhat the engine cannot do, in the words of the plan, and the tests that meet them.\n"
         for refusal in refused:
-            yield f"- `{refusal.engine}`: ``{refusal.words}`` ({_names(refusal.tests)})"
+            yield f"- `{refusal.engine}`: “{refusal.words}” ({_names(refusal.tests)})"
         yield ""
     failed = [(kind, name) for kind, result in results.items() for name, o in result["tests"].items() if o == "failed"]
     if failed:

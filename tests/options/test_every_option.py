@@ -58,6 +58,7 @@ def fill(text: str, bench: Workbench) -> str:
     number = int(bench.name.rpartition("-")[2], 16)
     for key, value in (
         ("{project}", bench.name),
+        ("{directory}", str(bench.directory)),
         ("{port}", str(20000 + number % 20000)),
         ("{octet}", str(octet(bench.name))),
         ("{hex}", bench.name[-4:]),

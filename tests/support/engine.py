@@ -100,7 +100,7 @@ class Project:
             check=False,
         )
         result = Result(completed.returncode, completed.stdout, completed.stderr)
-        refusals.seen_by_person(args[0], result.code, result.stdout + result.stderr)
+        refusals.seen_by_person(args, result.code, result.stdout + result.stderr)
         if check and result.code != 0:
             raise AssertionError(
                 f"reconciler {' '.join(args)} ended with {result.code}\n{result.stdout}{result.stderr}"

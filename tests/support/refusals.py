@@ -21,9 +21,10 @@ def is_expected(note: str) -> bool:
     return bool(expected) and re.fullmatch(expected, note) is not None
 
 
-def seen_by_person(command: str, code: int, said: str) -> None:
-    """What a run of the command line printed, and how it ended: an `apply` that is refused ends the test."""
-    if expected and command == "apply" and (found := re.search(expected, said)):
-        assert code == 1, said
+def seen_by_person(words: tuple[str, ...], code: int, said: str) -> None:
+    """What a run of the command line printed, and how it ended: what it refuses ends the test, where its status tells."""
+    tells = {"apply": 1, "plan": 2 if "--detailed-exitcode" in words else None}.get(words[0])
+    if expected and tells and (found := re.search(expected, said)):
+        assert code == tells, said
         assert "Traceback" not in said
         raise Refused(found[0])
