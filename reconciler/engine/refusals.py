@@ -49,7 +49,7 @@ _HINTS = (
         "its subnet is in use by another network; choose another one in `ipam`, or remove networks nobody needs",
     ),
     (
-        r"address already in use",
+        r"address already in use|requested ip address .* is already allocated",
         "another container on that network has that address; `docker network inspect` shows which",
     ),
     (

@@ -16,6 +16,7 @@ from reconciler.engine.podman import (
     update_as_podman,
     volume_as_docker,
 )
+from reconciler.engine.refusals import hint_for
 from reconciler.model.observed import EngineFacts, normal_reference
 from tests.support.memory import MemoryEngine
 from tests.support.memory_images import Image
@@ -146,3 +147,10 @@ def test_what_an_image_supplies_is_known_before_it_is_used() -> None:
             engine.images.add(f"{name}:1", Image({"Volumes": {f"/{name}": {}}}))
         found = observe(engine, "shop", wanted=frozenset({normal_reference("app:1")})).images
         assert {path.strip("/") for image in found for path in (image.supplies or {}).get("volumes", {})} == known
+
+
+def test_its_words_for_an_address_that_is_taken() -> None:
+    said = "IPAM error: requested ip address 10.99.8.9 is already allocated to container ID 67fc3a"
+    assert "another container on that network has that address" in hint_for(said)
+    said = "subnet 10.88.1.0/24 is already used on the host or by another config"
+    assert "choose another one in `ipam`" in hint_for(said)
