@@ -59,6 +59,8 @@ REPLACED = {
     "mac_address": ('networks = ["side"]', 'networks = ["side"]\nmac_address = "02:42:ac:11:00:09"'),
     "block-device": ("", 'blkio_config = { device_read_bps = [{ path = "{disk}", rate = "12M" }] }'),
 }  # fmt: skip
+#: what Podman holds as one: processors are a quota of 100 ms to it
+ONE_TO_PODMAN = ("cpus-to-quota", "quota-to-cpus")
 
 
 def spec(options: str, bench: Workbench) -> str:
@@ -101,6 +103,9 @@ def test_replaced(name: str, bench: Workbench, docker_api: docker.APIClient) -> 
     bench.settle(spec(before, bench))
     former = docker_api.inspect_container(f"{bench.name}-web-1")["Id"]
     bench.write(spec(after, bench))
+    if name in ONE_TO_PODMAN and bench.engine.facts().is_podman:
+        assert bench.plan().is_settled
+        return
     assert bench.change("container.web").verb is Verb.REPLACE
     bench.settle()
     assert docker_api.inspect_container(f"{bench.name}-web-1")["Id"] != former
