@@ -22,7 +22,7 @@ from reconciler.engine.refusals import message_of, no_engine, refused
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
 from reconciler.engine.writes import Writes, created, warnings_in
-from reconciler.errors import EngineError, EngineRefusedError, SpecError
+from reconciler.errors import EngineError, EngineRefusedError, OutcomeUnknownError, SpecError
 from reconciler.model.builders import hindrance
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
@@ -241,7 +241,13 @@ class DockerEngine:
             if body.get("Entrypoint") == [] and podman.has_entrypoint(self.inspect_image(body["Image"])):
                 raise EngineRefusedError(f"cannot {doing}: {podman.KEEPS_ENTRYPOINT}")
         answer = self._writes.post(doing, "/containers/create", body=whole, params=params)
-        return created(answer, f"container {name}")
+        made, warnings = created(answer, f"container {name}")
+        if self.facts().is_podman and podman.may_discard(body):
+            try:
+                warnings += podman.discarded(body, self._get(doing, f"/containers/{quote(made, safe='')}/json"))
+            except EngineError as error:
+                raise OutcomeUnknownError(f"{name} was made, and what it lacks is not known; look again") from error
+        return made, warnings
 
     def start_container(self, container_id: str) -> None:
         self._writes.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)

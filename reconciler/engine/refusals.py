@@ -57,7 +57,7 @@ _HINTS = (
         "choose an address in the subnet of that network, and give the network that subnet in `ipam`",
     ),
     (
-        r"unable to find (?:user|group)|no matching entries in (?:passwd|group) file",
+        r"unable to find (?:user|group)|unknown (?:user|group) error|no matching entries in (?:passwd|group) file",
         "the image has no such user or group; write numbers, or names from its /etc/passwd and /etc/group",
     ),
     (
