@@ -15,7 +15,7 @@ from reconciler.engine.interface import Engine
 from reconciler.engine.observe import observe
 from reconciler.errors import EngineError
 from reconciler.model.desired import ContainerResource, DesiredState, ImageResource, PullPolicy
-from reconciler.model.observed import ObservedState
+from reconciler.model.observed import ObservedState, normal_reference
 from reconciler.model.plan import Plan
 from reconciler.model.report import Report
 from reconciler.planning.check import check
@@ -61,7 +61,8 @@ def look(
         from reconciler.engine.inputs import with_content
 
         desired = with_content(desired, cache)
-    observed = observe(engine, desired.project, _adoptable(desired))
+    wanted = frozenset(normal_reference(image.reference) for image in desired.images())
+    observed = observe(engine, desired.project, _adoptable(desired), wanted)
     observed, warnings = _ask_registries(desired, observed, engine)
     desired = desired._replace(warnings=(*desired.warnings, *warnings))
     planned = plan(desired, observed, request, locate)

@@ -10,7 +10,8 @@ import pytest
 from docker.errors import DockerException
 
 from tests.matrix.differences import expected
-from tests.support import golden
+from tests.matrix.refusals import REFUSED, words_of
+from tests.support import golden, refusals
 from tests.support.engine import NO_ENGINE, Project, find_engine, remove_project
 from tests.support.registry import Login, Registry
 
@@ -26,9 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What an engine of the matrix is declared to do otherwise is expected to fail there, and run all the same."""
+    engine = os.environ.get("RECONCILER_MATRIX", "")
     for item in items:
-        if reason := expected(os.environ.get("RECONCILER_MATRIX", ""), item.nodeid):
+        if words_of(engine, item.nodeid):
+            item.add_marker(pytest.mark.xfail(reason=REFUSED, strict=True, raises=refusals.Refused))
+        elif reason := expected(engine, item.nodeid):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """What the plan is to refuse while this test runs."""
+    refusals.expected = words_of(os.environ.get("RECONCILER_MATRIX", ""), item.nodeid)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from reconciler.engine.refusals import message_of, no_engine, not_understood, re
 from reconciler.engine.streams import follow_pull, json_object, read_lines, split_output
 from reconciler.engine.wire import Wire
 from reconciler.engine.writes import Writes, created, warnings_in
-from reconciler.errors import EngineError, EngineRefusedError, SpecError
+from reconciler.errors import EngineError, EngineRefusedError, OutcomeUnknownError, SpecError
 from reconciler.model.builders import hindrance
 from reconciler.model.desired import Build
 from reconciler.model.observed import EngineFacts
@@ -202,16 +202,10 @@ class DockerEngine:
 
     # --- writes: networks and volumes --------------------------------------------------------------------------
 
-    def create_network(self, body: Json, more: int = 5) -> tuple[str, tuple[str, ...]]:
+    def create_network(self, body: Json) -> tuple[str, tuple[str, ...]]:
         # Engines before 25 make a second network of the same name unless told otherwise.
         whole = {"CheckDuplicate": True, **body} if self._negotiated() < (1, 44) else body
-        doing = f"create network {body.get('Name')}"
-        try:
-            answer = self._writes.post(doing, "/networks/create", body=whole)
-        except EngineRefusedError as error:
-            if not (more and self.facts().is_podman and podman.chose_badly(str(error), body)):
-                raise
-            return self.create_network(body, more - 1)
+        answer = self._writes.post(f"create network {body.get('Name')}", "/networks/create", body=whole)
         return created(answer, f"network {body.get('Name')}")
 
     def remove_network(self, network_id: str) -> None:
@@ -247,7 +241,13 @@ class DockerEngine:
             if body.get("Entrypoint") == [] and podman.has_entrypoint(self.inspect_image(body["Image"])):
                 raise EngineRefusedError(f"cannot {doing}: {podman.KEEPS_ENTRYPOINT}")
         answer = self._writes.post(doing, "/containers/create", body=whole, params=params)
-        return created(answer, f"container {name}")
+        made, warnings = created(answer, f"container {name}")
+        if self.facts().is_podman and podman.may_discard(body):
+            try:
+                warnings += podman.discarded(body, self._get(doing, f"/containers/{quote(made, safe='')}/json"))
+            except EngineError as error:
+                raise OutcomeUnknownError(f"{name} was made, and what it lacks is not known; look again") from error
+        return made, warnings
 
     def start_container(self, container_id: str) -> None:
         self._writes.post(f"start container {container_id[:12]}", "/containers/{0}/start", container_id)

@@ -48,7 +48,7 @@ def read_facts(answer: Json, spoken: tuple[int, int]) -> EngineFacts:
         default_runtime=str(answer.get("DefaultRuntime") or "runc"),
         swap_limit=bool(answer.get("SwapLimit", True)),
         # Podman, whose builder is Buildah.
-        no_buildkit="this engine has no BuildKit" if "BuildahVersion" in answer else "",
+        no_buildkit="Podman has no BuildKit; leave that out on this engine" if "BuildahVersion" in answer else "",
         keeps_indexes=["driver-type", "io.containerd.snapshotter.v1"] in (answer.get("DriverStatus") or ()),
     )
     if facts.os_type != "linux":

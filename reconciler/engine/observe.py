@@ -31,7 +31,7 @@ from reconciler.engine.podman import (
 from reconciler.errors import EngineRefusedError, NotFoundError
 from reconciler.model.address import Kind
 from reconciler.model.lease import read_lease
-from reconciler.model.observed import ObservedImage, ObservedState
+from reconciler.model.observed import ObservedImage, ObservedState, normal_reference
 from reconciler.model.ownership import ADDRESS, ADOPTED, FINGERPRINT, PROJECT, SETTINGS, Owner, foreign_labels, owner_of
 
 _Answer = TypeVar("_Answer")
@@ -61,14 +61,20 @@ class _Aside(Generic[_Answer]):
             self._error = error
 
 
-def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset()) -> ObservedState:
+def observe(
+    engine: Engine, project: str, adoptable: frozenset[str] = frozenset(), wanted: frozenset[str] = frozenset()
+) -> ObservedState:
     """Everything on the engine; containers of `project`, and unlabelled ones named in `adoptable`, with their config.
+
+    Args:
+        wanted: what containers are to be made of. What those images supply is looked at where it decides whether they
+            can be made, which is on Podman; elsewhere it is enough to know it of the images in use.
 
     Raises:
         EngineError: a part could not be read. There is no half observation.
     """
     try:
-        return _observe(engine, project, adoptable)
+        return _observe(engine, project, adoptable, wanted)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise EngineRefusedError(
             f"what the engine holds cannot be read whole: an answer is not as it should be ({type(error).__name__}: {error})",
@@ -76,7 +82,7 @@ def observe(engine: Engine, project: str, adoptable: frozenset[str] = frozenset(
         ) from error
 
 
-def _observe(engine: Engine, project: str, adoptable: frozenset[str]) -> ObservedState:
+def _observe(engine: Engine, project: str, adoptable: frozenset[str], wanted: frozenset[str]) -> ObservedState:
     # Once, before anyone else asks: if there is no engine, that is tried and told once.
     engine.ping()
     asked_images = _Aside(engine.list_images)
@@ -97,6 +103,10 @@ def _observe(engine: Engine, project: str, adoptable: frozenset[str]) -> Observe
     others = [decode_listed_container(entry) for entry in listed if entry["Id"] not in ours]
     members, users = _attachments(listed)
     used_images = {container.image_id for container in inspected.values()}
+    if is_podman:
+        used_images |= {
+            entry["Id"] for entry in images if wanted.intersection(map(normal_reference, entry.get("RepoTags") or ()))
+        }
     supplied = tuple(_images(engine, images, used_images))
     if is_podman:
         networks = [network_as_docker(network) for network in networks]

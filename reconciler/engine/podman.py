@@ -20,6 +20,8 @@ IGNORE_FILE = ".containerignore"
 #: how many processes it allows a container where nobody said a number
 PROCESSES = 2048
 KEEPS_ENTRYPOINT = "Podman's API keeps the image's entrypoint where [] should take it away; write one of your own"
+#: what it makes a container without where the kernel has no such thing, and does not say so
+_DISCARDED = ("BlkioWeight", "BlkioWeightDevice")
 #: mount options that it always adds, and Docker does not know
 _MOUNT_WORDS = {"nosuid", "nodev", "noexec", "rbind", "bind", "rprivate", "exec", "suid", "dev"}
 
@@ -53,6 +55,19 @@ def created_as_podman(body: Json) -> Json:
     return {**body, "HostConfig": {**host, "PidsLimit": -1}} if unlimited else body
 
 
+def may_discard(body: Json) -> bool:
+    """Whether something is asked for that it makes containers without, in silence, on some hosts."""
+    return any(body["HostConfig"].get(name) for name in _DISCARDED)
+
+
+def discarded(body: Json, answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """The warnings that it left out of its answer: what is not in the container that it made."""
+    asked, has = body["HostConfig"], answer.get("HostConfig") or {}
+    return tuple(
+        f"{name} discarded, Podman does not say why" for name in _DISCARDED if asked.get(name) and not has.get(name)
+    )
+
+
 def has_entrypoint(image: Json) -> bool:
     """What an image has a container gets all the same, though its body takes it away by []."""
     return bool((image.get("Config") or {}).get("Entrypoint"))
@@ -82,11 +97,6 @@ def update_as_podman(body: Json, answer: Mapping[str, Any]) -> Json:
         whole["PidsLimit"] = PROCESSES
     processors = whole.pop("NanoCpus", 0)
     return whole | ({"CpuPeriod": 100_000, "CpuQuota": processors // 10_000} if processors else {})
-
-
-def chose_badly(refusal: str, body: Json) -> bool:
-    """Whether a network was refused for the subnet that it chose itself: another one took that at the same time."""
-    return "is already used on the host or by another config" in refusal and not (body.get("IPAM") or {}).get("Config")
 
 
 def health_path(container_id: str) -> str:

@@ -65,7 +65,7 @@ _HINTS = (
         "its subnet is in use by another network; choose another one in `ipam`, or remove networks nobody needs",
     ),
     (
-        r"address already in use",
+        r"address already in use|requested ip address .* is already allocated",
         "another container on that network has that address; `docker network inspect` shows which",
     ),
     (
@@ -73,7 +73,7 @@ _HINTS = (
         "choose an address in the subnet of that network, and give the network that subnet in `ipam`",
     ),
     (
-        r"unable to find (?:user|group)|no matching entries in (?:passwd|group) file",
+        r"unable to find (?:user|group)|unknown (?:user|group) error|no matching entries in (?:passwd|group) file",
         "the image has no such user or group; write numbers, or names from its /etc/passwd and /etc/group",
     ),
     (

@@ -120,6 +120,8 @@ def _dropped_values(config: Config) -> list[str]:
     unknown = [PATHS_UNCONFINED] if PATHS_UNCONFINED in said else []
     if any(item.startswith("seccomp={") for item in said):
         unknown.append("seccomp=FILE from another machine")
+    if any(_mapping(mount).get("labels") for mount in _mapping(config.get("volumes")).values()):
+        unknown.append("labels of a mount's volume")
     if config.get("memswap_limit") == -1 and config.get("mem_limit"):
         unknown.append("memswap_limit = -1 for a new container")
     return unknown
@@ -139,7 +141,7 @@ def dropped(facts: EngineFacts, kind: Kind, config: Config, supplied: Config | N
         unknown = [*(name for name in ("domainname", "gpus") if config.get(name)), *_dropped_endpoints(config)]
         unknown += _dropped_values(config)
     elif kind is Kind.NETWORK and isinstance(options, Mapping):
-        unknown = [f"the driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
+        unknown = [f"driver option {name}" for name in sorted(options) if name not in _DRIVER_OPTIONS]
     if kind is Kind.CONTAINER and config.get("entrypoint") == () and (supplied or {}).get("entrypoint"):
         return "Podman's API keeps the image's entrypoint where [] should take it away; write one of your own"
     files = [*_mapping(config.get("configs")), *_mapping(config.get("secrets"))] if kind is Kind.CONTAINER else []

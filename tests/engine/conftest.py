@@ -14,6 +14,7 @@ from reconciler.engine.client import DockerEngine
 from reconciler.engine.connect import connect
 from reconciler.engine.endpoint import parse_address
 from reconciler.engine.interface import Engine
+from reconciler.engine.podman import container_as_docker, image_as_docker
 from reconciler.errors import EngineError
 from tests.support.builders import CLASSIC
 from tests.support.fake_daemon import FakeDaemon
@@ -40,7 +41,13 @@ class Bench:
         return container_id
 
     def inspect(self, container_id: str) -> Json:
-        return self.engine.inspect_containers([container_id])[0]
+        """In Docker's words, as it is decoded."""
+        answer = self.engine.inspect_containers([container_id])[0]
+        return container_as_docker(answer) if self.engine.facts().is_podman else answer
+
+    def image(self, reference: str) -> Json:
+        answer = self.engine.inspect_image(reference)
+        return image_as_docker(answer) if self.engine.facts().is_podman else answer
 
     def listed(self, container_id: str) -> Json:
         return next(entry for entry in self.engine.list_containers() if entry["Id"] == container_id)

@@ -114,9 +114,10 @@ def test_tags_come_and_go(bench: Bench) -> None:
     bench.engine.tag_image(image_id, bench.name("t:1"))
     assert bench.engine.inspect_image(bench.name("t:1"))["Id"] == image_id
     listed = next(image for image in bench.engine.list_images() if image["Id"] == image_id)
-    assert {"busybox:latest", bench.name("t:1")} <= set(listed["RepoTags"])
+    assert set(bench.image("busybox")["RepoTags"]) >= {"busybox:latest", bench.name("t:1")}
+    assert set(listed["RepoTags"]) == set(bench.engine.inspect_image("busybox")["RepoTags"])
     bench.engine.remove_image(bench.name("t:1"))
-    assert bench.name("t:1") not in bench.engine.inspect_image("busybox")["RepoTags"]
+    assert bench.name("t:1") not in bench.image("busybox")["RepoTags"]
 
 
 def test_the_last_tag_of_an_image_in_use_stays(bench: Bench, tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_build_has_its_tags_and_labels(bench: Bench, tmp_path: Path) -> None:
     tags = [bench.name("b:1"), bench.name("b:2")]
     build = Build(str(tmp_path), labels={"both": "build", "mine": "a=b c"}, args={"X": "1"})
     bench.engine.build_image(build, tags, {"mine": "wins"}, lines.append)
-    seen = bench.engine.inspect_image(tags[0])
+    seen = bench.image(tags[0])
     assert set(seen["RepoTags"]) == set(tags)
     assert seen["Config"]["Labels"]["both"] == "build"
     assert seen["Config"]["Labels"]["mine"] == "wins"
@@ -364,7 +365,7 @@ def test_a_fixed_address(bench: Bench) -> None:
     settings = bench.inspect(container)["NetworkSettings"]["Networks"][bench.name("n")]
     assert (settings["IPAddress"], settings["IPAMConfig"]) == ("10.99.8.9", {"IPv4Address": "10.99.8.9"})
     second = bench.container("b", body, NetworkMode=bench.name("n"))
-    with pytest.raises(EngineRefusedError, match=r"(?i)address already in use"):
+    with pytest.raises(EngineRefusedError, match=r"(?i)address already in use|already allocated"):
         bench.engine.start_container(second)
 
 

@@ -3,19 +3,29 @@
 import io
 import tarfile
 
+import pytest
+
 from reconciler.engine.decode import decode_container, decode_listed_image
+from reconciler.engine.observe import observe
 from reconciler.engine.podman import (
-    chose_badly,
     container_as_docker,
     created_as_podman,
+    discarded,
     has_entrypoint,
     hidden_files,
     image_as_docker,
     listed_as_docker,
+    may_discard,
     network_as_docker,
     update_as_podman,
     volume_as_docker,
 )
+from reconciler.engine.refusals import hint_for
+from reconciler.engine.warnings import refuse_dropped
+from reconciler.errors import EngineRefusedError
+from reconciler.model.observed import EngineFacts, normal_reference
+from tests.support.memory import MemoryEngine
+from tests.support.memory_images import Image
 
 ANSWER = {
     "Id": "7ad486571" + "0" * 55,
@@ -110,14 +120,6 @@ def test_a_limit_of_processes_that_is_none() -> None:
         assert created_as_podman({"HostConfig": host})["HostConfig"] == host
 
 
-def test_a_subnet_that_it_chose_itself() -> None:
-    said = "cannot create network n: subnet 10.89.1.0/24 is already used on the host or by another config"
-    assert chose_badly(said, {"Name": "n"})
-    assert chose_badly(said, {"IPAM": {"Driver": "default", "Config": []}})
-    assert not chose_badly(said, {"IPAM": {"Config": [{"Subnet": "10.89.1.0/24"}]}})
-    assert not chose_badly("cannot create network n: network name n already used", {})
-
-
 def test_an_entrypoint_that_would_stay() -> None:
     assert has_entrypoint({"Config": {"Entrypoint": ["/run"]}})
     assert not has_entrypoint({"Config": {"Entrypoint": []}})
@@ -136,3 +138,36 @@ def test_files_that_would_be_hidden() -> None:
     assert "/data/etc/apps is in /data" in hidden_files(
         {"Mounts": [{"Destination": "/data"}]}, "/data", stream.getvalue()
     )
+
+
+class PodmanInMemory(MemoryEngine):
+    """The engine in memory, called Podman: what an image supplies can rule out a container there."""
+
+    def facts(self) -> EngineFacts:
+        return super().facts()._replace(is_podman=True)
+
+
+def test_what_an_image_supplies_is_known_before_it_is_used() -> None:
+    for engine, known in ((PodmanInMemory(), {"app"}), (MemoryEngine(), set())):
+        for name in ("app", "other"):
+            engine.images.add(f"{name}:1", Image({"Volumes": {f"/{name}": {}}}))
+        found = observe(engine, "shop", wanted=frozenset({normal_reference("app:1")})).images
+        assert {path.strip("/") for image in found for path in (image.supplies or {}).get("volumes", {})} == known
+
+
+def test_its_words_come_with_advice() -> None:
+    said = "IPAM error: requested ip address 10.99.8.9 is already allocated to container ID 67fc3a"
+    assert "another container on that network has that address" in hint_for(said)
+    said = 'determining run uid: user: unknown user error looking up user "nobody-knows"'
+    assert "the image has no such user" in hint_for(said)
+    said = "subnet 10.88.1.0/24 is already used on the host or by another config"
+    assert "choose another one in `ipam`" in hint_for(said)
+
+
+def test_what_it_leaves_out_in_silence() -> None:
+    asked = {"HostConfig": {"BlkioWeight": 300, "Memory": 1 << 26}}
+    assert may_discard(asked)
+    assert not may_discard({"HostConfig": {"Memory": 1 << 26, "BlkioWeight": 0}})
+    assert discarded(asked, {"HostConfig": {"BlkioWeight": 300}}) == ()
+    with pytest.raises(EngineRefusedError, match="BlkioWeight discarded"):
+        refuse_dropped(discarded(asked, {"HostConfig": {"BlkioWeight": 0}}), {})

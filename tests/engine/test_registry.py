@@ -3,8 +3,8 @@
 import base64
 import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import docker
@@ -23,6 +23,13 @@ def engine(engine_host: str, tmp_path: Path) -> Iterator[Engine]:
     made = connect(engine_host, {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"]})
     yield made
     made.close()
+
+
+@pytest.fixture
+def connected(engine_host: str) -> Iterator[Callable[[Mapping[str, str]], Engine]]:
+    """Connects with an environment; what was connected is closed, also when an expectation fails."""
+    with ExitStack() as made:
+        yield lambda environment: made.enter_context(closing(connect(engine_host, environment)))
 
 
 def push(api: docker.APIClient, registry: Registry, name: str, tag: str = "1") -> str:
@@ -93,10 +100,14 @@ def test_a_login_is_found_and_needed(
 
 @pytest.mark.parametrize("builder", [BUILDX, CLASSIC], ids=["buildx", "classic"])
 def test_a_build_from_a_private_registry(
-    builder: dict[str, str], docker_api: docker.APIClient, private_registry: Registry, engine_host: str, tmp_path: Path
+    builder: dict[str, str],
+    docker_api: docker.APIClient,
+    private_registry: Registry,
+    connected: Callable[[Mapping[str, str]], Engine],
+    tmp_path: Path,
 ) -> None:
     need_buildx()
-    engine = connect(engine_host, {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"], **builder})
+    engine = connected({"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"], **builder})
     reference = push(docker_api, private_registry, "base")
     root = tmp_path / "context"
     root.mkdir()
@@ -110,11 +121,10 @@ def test_a_build_from_a_private_registry(
     engine.remove_image("private-build:1")
     with suppress(NotFoundError):  # BuildKit keeps what it fetched to itself
         engine.remove_image(reference)
-    engine.close()
 
 
-def test_a_build_by_the_classic_builder(engine_host: str, tmp_path: Path) -> None:
-    engine = connect(engine_host, CLASSIC)
+def test_a_build_by_the_classic_builder(connected: Callable[[Mapping[str, str]], Engine], tmp_path: Path) -> None:
+    engine = connected(CLASSIC)
     root = tmp_path / "context"
     root.mkdir()
     (root / ".dockerignore").write_text("secret\nDockerfile\n", encoding="utf-8")
@@ -135,4 +145,3 @@ def test_a_build_by_the_classic_builder(engine_host: str, tmp_path: Path) -> Non
     (root / "Dockerfile").write_text("FROM busybox\nRUN echo telling; exit 3\n", encoding="utf-8")
     with pytest.raises(EngineRefusedError, match=r"(?s)non-zero code: 3.*telling"):
         engine.build_image(Build(str(root)), ["classic:1"], {}, nothing)
-    engine.close()

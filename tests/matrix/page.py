@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.model.address import Kind
 from reconciler.model.rows import TABLE
 from tests.matrix.differences import DIFFERENCES, NOTES
+from tests.matrix.refusals import REFUSALS
 
 _HEAD = """\
 # Engines
@@ -23,7 +24,7 @@ _GROUPS = {
     "options": "options",
     "scenarios": "scenarios",
 }
-_MARKS = {"passed": "yes", "expected": "differs", "failed": "**no**"}
+_MARKS = {"passed": "yes", "refused": "refused", "expected": "differs", "failed": "**no**"}
 
 
 def page(results: Mapping[str, Mapping[str, Any]], odd_flags: str) -> str:
@@ -40,13 +41,17 @@ def _summary(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         cells = [_count(result["tests"], path) for path in _GROUPS]
         times = f"{result['preparing']} s, {result['testing']} s"
         yield f"| `{kind}` | {result['engine']} {result['version']} | {result['api']} | {' | '.join(cells)} | {times} |"
-    yield "\nEach cell: tests that passed, of all. The rest differs as declared below, or failed.\n"
+    yield (
+        "\nEach cell: tests that passed, of all. Refused: the engine cannot do it, so the plan refuses it and says what to do; "
+        "the test\nhas seen just that, the exit status, and that nothing was made. The rest differs as declared below, or failed.\n"
+    )
 
 
 def _count(tests: Mapping[str, str], path: str) -> str:
     outcomes = [outcome for name, outcome in tests.items() if name.startswith(f"tests/{path}")]
-    failed = outcomes.count("failed")
-    return f"{outcomes.count('passed')} of {len(outcomes)}" + (f", {failed} failed" if failed else "")
+    rest = ((outcomes.count(word), word) for word in ("refused", "failed"))
+    passed = f"{outcomes.count('passed')} of {len(outcomes)}"
+    return ", ".join([passed, *(f"{count} {word}" for count, word in rest if count)])
 
 
 def _notes(results: Mapping[str, Mapping[str, Any]], odd_flags: str) -> Iterator[str]:
@@ -62,8 +67,13 @@ def _differences(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if declared:
         yield "## What differs\n\nTests that are expected to fail there, and are run all the same.\n"
         for difference in declared:
-            names = ", ".join(f"`{name.rpartition('::')[2]}`" for name in difference.tests)
-            yield f"- `{difference.engine}`: {difference.reason} ({names})"
+            yield f"- `{difference.engine}`: {difference.reason} ({_names(difference.tests)})"
+        yield ""
+    refused = [refusal for refusal in REFUSALS if refusal.engine in results]
+    if refused:
+        yield "## What is refused\n\nWhat the engine cannot do, in the words of the plan, and the tests that meet them.\n"
+        for refusal in refused:
+            yield f"- `{refusal.engine}`: “{refusal.words}” ({_names(refusal.tests)})"
         yield ""
     failed = [(kind, name) for kind, result in results.items() for name, o in result["tests"].items() if o == "failed"]
     if failed:
@@ -71,6 +81,10 @@ def _differences(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         for kind, name in failed:
             yield f"- `{kind}`: `{name}`"
         yield ""
+
+
+def _names(tests: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name.rpartition('::')[2]}`" for name in tests)
 
 
 def _options(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -82,7 +96,14 @@ def _options(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             if not row.declared or not row.path:
                 continue
             test = f"tests/options/test_every_option.py::test_{kind}_option[{row.name}]"
-            cells = [_MARKS.get(result["tests"].get(test, ""), "not run") for result in results.values()]
+            cells = [_mark(result, test, row.since) for result in results.values()]
             since = f"{row.since[0]}.{row.since[1]}" if row.since > (0, 0) else "any"
             yield f"| {kind} {row.name} | {since} | {' | '.join(cells)} |"
     yield ""
+
+
+def _mark(result: Mapping[str, Any], test: str, since: tuple[int, int]) -> str:
+    """What an engine makes of an option: one whose API is too old for it has passed by refusing it."""
+    outcome = result["tests"].get(test, "")
+    spoken = tuple(int(part) for part in result["api"].split("."))
+    return _MARKS.get("refused" if outcome == "passed" and since > spoken else outcome, "not run")

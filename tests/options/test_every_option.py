@@ -17,6 +17,7 @@ from reconciler.model.report import Status
 from reconciler.model.rows import BY_NAME, TABLE
 from tests.options import examples
 from tests.options.examples import Example
+from tests.support.engine import octet
 from tests.support.inprocess import Workbench, explain
 
 CONTENTS = '[config.motd]\ncontent = "Welcome."\n[config.other]\ncontent = "x"\n[secret.key]\nenvironment = "PATH"'
@@ -57,8 +58,9 @@ def fill(text: str, bench: Workbench) -> str:
     number = int(bench.name.rpartition("-")[2], 16)
     for key, value in (
         ("{project}", bench.name),
+        ("{directory}", str(bench.directory)),
         ("{port}", str(20000 + number % 20000)),
-        ("{octet}", str(20 + number % 180)),
+        ("{octet}", str(octet(bench.name))),
         ("{hex}", bench.name[-4:]),
         ("{parent}", uplink()),
         ("{disk}", disk()),

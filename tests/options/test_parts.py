@@ -24,11 +24,15 @@ ipam = {{ config = [{{ subnet = "10.{octet}.1.0/24" }}] }}
 
 
 class Part(NamedTuple):
-    """Options, and what inspect shows of them: dotted paths and values; `{side}` is the network's name."""
+    """Options, and what inspect shows of them: dotted paths and values; `{side}` is the network's name.
+
+    `podman`: where Podman shows it, and in what words.
+    """
 
     options: str
     shows: dict[str, Any]
     since: tuple[int, int] = (0, 0)
+    podman: dict[str, Any] = {}
 
 
 SIDE = "NetworkSettings.Networks/{side}"
@@ -41,15 +45,15 @@ PARTS = {
     "gw-priority": Part("networks = { default = {}, side = { gw_priority = 7 } }", {f"{SIDE}/GwPriority": 7}, (1, 48)),
     "bind-propagation": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", bind = { propagation = "private" } }]', {"Mounts/0/Propagation": "private"}),
     "bind-missing": Part('volumes = [{ type = "bind", source = "./new", target = "/c" }]', {"Mounts/0/Type": "bind"}),
-    "bind-flat": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", bind = { recursive = "disabled" } }]', {"HostConfig.Mounts/0/BindOptions/NonRecursive": True}),
+    "bind-flat": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", bind = { recursive = "disabled" } }]', {"HostConfig.Mounts/0/BindOptions/NonRecursive": True}, podman={"HostConfig.Binds": ["{directory}/conf:/c:bind,rw,private"]}),
     "bind-writable": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", read_only = true, bind = { recursive = "writable" } }]', {"HostConfig.Mounts/0/BindOptions/ReadOnlyNonRecursive": True}, (1, 44)),
     "bind-readonly": Part('volumes = [{ type = "bind", source = "./conf", target = "/c", read_only = true, bind = { recursive = "readonly", propagation = "rprivate" } }]', {"HostConfig.Mounts/0/BindOptions/ReadOnlyForceRecursive": True}, (1, 44)),
-    "selinux": Part('volumes = ["data:/data:ro,z"]', {"HostConfig.Binds": ["{project}_data:/data:ro,z"]}),
+    "selinux": Part('volumes = ["data:/data:ro,z"]', {"HostConfig.Binds": ["{project}_data:/data:ro,z"]}, podman={"HostConfig.Binds": ["{project}_data:/data:ro,z,rprivate,nosuid,nodev,rbind"]}),
     "desktop-words": Part('volumes = ["./conf:/c:cached"]', {"Mounts/0/Type": "bind"}),
     "volume-nocopy": Part('volumes = [{ type = "volume", source = "data", target = "/d", volume = { nocopy = true } }]', {"Mounts/0/Name": "{project}_data"}),
     "volume-labels": Part('volumes = [{ type = "volume", source = "data", target = "/d", volume = { labels = { a = "b" } } }]', {"HostConfig.Mounts/0/VolumeOptions/Labels": {"a": "b"}}),
     "volume-subpath": Part('volumes = [{ type = "volume", source = "data", target = "/d", volume = { subpath = "." } }]', {"HostConfig.Mounts/0/VolumeOptions/Subpath": "."}, (1, 45)),
-    "tmpfs": Part('volumes = [{ type = "tmpfs", target = "/t", tmpfs = { size = "1m", mode = "700" } }]', {"HostConfig.Mounts/0/TmpfsOptions": {"SizeBytes": 1 << 20, "Mode": 0o700}}),
+    "tmpfs": Part('volumes = [{ type = "tmpfs", target = "/t", tmpfs = { size = "1m", mode = "700" } }]', {"HostConfig.Mounts/0/TmpfsOptions": {"SizeBytes": 1 << 20, "Mode": 0o700}}, podman={"HostConfig.Tmpfs": {"/t": "size=1048576,mode=700,rw,rprivate,nosuid,nodev,tmpcopyup"}}),
     "image": Part('volumes = [{ type = "image", source = "busybox:latest", target = "/i", image = { subpath = "bin" } }]', {"HostConfig.Mounts/0/ImageOptions/Subpath": "bin"}, (1, 48)),
     "systempaths": Part('security_opt = ["systempaths=unconfined"]', {"HostConfig.MaskedPaths": [], "HostConfig.ReadonlyPaths": []}),
     "seccomp": Part("security_opt = ['seccomp={ \"defaultAction\": \"SCMP_ACT_ALLOW\" }']", {"HostConfig.SecurityOpt": ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']}),
@@ -78,7 +82,8 @@ def test_part(name: str, bench: Workbench, docker_api: docker.APIClient) -> None
         return
     bench.settle()
     answer = docker_api.inspect_container(f"{bench.name}-web-1")
-    for path, value in part.shows.items():
+    is_podman = bench.engine.facts().is_podman
+    for path, value in ((is_podman and part.podman) or part.shows).items():
         assert shown(answer, place(path, bench)) == expand(value, bench), path
     bench.write(f'[container.web]\nimage = "busybox:latest"\n{LOOP}\n{more}')
     bench.settle()

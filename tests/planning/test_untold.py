@@ -132,6 +132,7 @@ def test_what_it_would_drop_in_silence() -> None:
         {"security_opt": ("systempaths=unconfined",)},
         {"security_opt": ('seccomp={"defaultAction":"SCMP_ACT_ALLOW"}',)},
         {"mem_limit": 1 << 26, "memswap_limit": -1},
+        {"volumes": {"/data": {"type": "volume", "labels": {"a": "b"}}}},
     ):
         assert "Podman's API has no " in dropped(PODMAN, Kind.CONTAINER, config)
     assert dropped(PODMAN, Kind.CONTAINER, {"security_opt": ("seccomp=unconfined",)}) == ""

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -180,12 +180,11 @@ SYSTEM_PLUGINS = [f"/usr{local}/{lib}/docker/cli-plugins" for local in ("", "/lo
 @pytest.mark.parametrize("environment", [BUILDX, CLASSIC], ids=["buildx", "classic"])
 def test_what_was_edited_after_the_plan(app: Project, engine_host: str, environment: Mapping[str, str]) -> None:
     """The builder is given what was planned, or nothing; else an image would be labelled with another's content."""
-    engine = connect(engine_host, {**os.environ, **environment})
     tag = f"{app.name}-race:1"
-    with pytest.raises(EngineRefusedError, match="has changed since it was planned, so nothing was built"):
-        engine.build_image(Build(str(app.directory / "app")), [tag], {IMAGE_CONTENT: "0" * 64}, lambda line: None)
-    assert tag not in {name for image in engine.list_images() for name in image["RepoTags"] or ()}
-    engine.close()
+    with closing(connect(engine_host, {**os.environ, **environment})) as engine:
+        with pytest.raises(EngineRefusedError, match="has changed since it was planned, so nothing was built"):
+            engine.build_image(Build(str(app.directory / "app")), [tag], {IMAGE_CONTENT: "0" * 64}, lambda line: None)
+        assert tag not in {name for image in engine.list_images() for name in image["RepoTags"] or ()}
 
 
 # --- further tags ----------------------------------------------------------------------------------------------------

@@ -30,7 +30,8 @@ def _stranger_network(api: docker.APIClient, container: str, project: str) -> No
 
 
 HANDS: dict[str, tuple[Hand, str, list[str]]] = {
-    "update": (lambda api, c, p: api.update_container(c, mem_limit="128m", memswap_limit="256m"), "mem_limit", ["update container"]),
+    # With the restart policy that it has: an update without one takes it away on Podman.
+    "update": (lambda api, c, p: api.update_container(c, mem_limit="128m", memswap_limit="256m", restart_policy={"Name": "unless-stopped"}), "mem_limit", ["update container"]),
     "update-restart": (lambda api, c, p: api.update_container(c, restart_policy={"Name": "always"}), "restart", ["update container"]),
     "disconnect": (lambda api, c, p: api.disconnect_container_from_network(c, f"{p}_back"), "networks", ["connect"]),
     "connect": (_stranger_network, "networks", ["disconnect"]),

@@ -4,11 +4,11 @@ import docker
 
 from reconciler.model.plan import Verb
 from tests.scenarios.conftest import LOOP
+from tests.support.engine import octet
 from tests.support.inprocess import Workbench
 
 
 def spec(bench: Workbench, endpoint: str, other: str = "{}") -> str:
-    octet = 20 + int(bench.name.rpartition("-")[2], 16) % 180
     text = f"""
 [container.web]
 image = "busybox:latest"
@@ -16,10 +16,10 @@ image = "busybox:latest"
 networks = {{ fixed = {endpoint}, side = {other} }}
 [network.fixed]
 enable_ipv6 = true
-ipam = {{ config = [{{ subnet = "10.{octet}.7.0/24" }}, {{ subnet = "fd00:{octet}:7::/64" }}] }}
+ipam = {{ config = [{{ subnet = "10.{octet(bench.name)}.7.0/24" }}, {{ subnet = "fd00:{octet(bench.name)}:7::/64" }}] }}
 [network.side]
 """
-    return text.replace("OCTET", str(octet))
+    return text.replace("OCTET", str(octet(bench.name)))
 
 
 def endpoint_of(api: docker.APIClient, bench: Workbench, network: str = "fixed") -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Roll-outs on a real engine: both orders, every way to fail, cut off anywhere, names that are never without a server."""
 
-import threading
 from pathlib import Path
 from threading import Event
 
@@ -9,6 +8,7 @@ import pytest
 
 from benchmarks.engine import Engine
 from benchmarks.traffic import IMAGE, Clients, make_image
+from reconciler.apply.executor import Happening
 from reconciler.model.report import Status
 from reconciler.reconcile import act
 from tests.scenarios.conftest import LOOP
@@ -132,10 +132,12 @@ def test_a_run_that_is_stopped_does_not_wait(order: str, bench: Workbench, docke
     before = web(docker_api, bench)["Id"]
     bench.write(spec(order, "debug", extra=NEVER.replace("retries = 1", "retries = 1000")))
     cancelled = Event()
-    timer = threading.Timer(2.5, cancelled.set)
-    timer.start()
-    report = act(bench.plan(), bench.engine, bench.look, cancelled=cancelled)
-    timer.join()
+
+    def stop_once_it_waits(happening: Happening) -> None:
+        if happening.text.endswith("is ready"):
+            cancelled.set()
+
+    report = act(bench.plan(), bench.engine, bench.look, stop_once_it_waits, cancelled)
     (outcome,) = report.outcomes
     assert outcome.status is Status.RESTORED, explain(report)
     assert "stopped while waiting for" in outcome.message

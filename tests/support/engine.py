@@ -14,6 +14,8 @@ from typing import Any
 import docker
 from docker.errors import APIError, NotFound
 
+from tests.support import refusals
+
 NO_ENGINE = """\
 these tests need a Docker Engine of their own. Run `scripts/test`, which starts one and removes it afterwards; or
     scripts/engine up && scripts/engine exec scripts/base-image && scripts/buildx
@@ -98,6 +100,7 @@ class Project:
             check=False,
         )
         result = Result(completed.returncode, completed.stdout, completed.stderr)
+        refusals.seen_by_person(args, result.code, result.stdout + result.stderr)
         if check and result.code != 0:
             raise AssertionError(
                 f"reconciler {' '.join(args)} ended with {result.code}\n{result.stdout}{result.stderr}"
@@ -117,6 +120,16 @@ def inside(api: docker.APIClient, container: str, *words: str) -> str:
         if output or api.exec_inspect(run)["ExitCode"]:
             break
     return output.decode()
+
+
+def octet(name: str) -> int:
+    """The second byte of the networks 10.x.y.0/24 of the test with this project.
+
+    No test beside it has the same one; and what engines take by themselves lies higher (Podman's from 10.88 on, those
+    of scripts/engine from 10.213 on), so that neither is in the other's way.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return 20 + worker % 4 * 17 + int(name.rpartition("-")[2], 16) % 17
 
 
 def remove_project(api: docker.APIClient, name: str) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 from reconciler.engine.interface import Engine
-from reconciler.model.plan import Change, Plan
+from reconciler.model.address import Address, Kind
+from reconciler.model.ownership import ADDRESS, PROJECT
+from reconciler.model.plan import Change, Plan, Verb
 from reconciler.model.report import Report
 from reconciler.model.values import Config
 from reconciler.planning.world import EVERYTHING, Request
 from reconciler.reconcile import Pass, act, look, look_destroy
 from reconciler.spec.load import load
+from tests.support import refusals
+from tests.support.engine import cli_program, find_engine
 
 #: for tests of other things: replaced in place, and not waited for
 AT_ONCE = '{ order = "stop-first", ready_after = "0s" }'
@@ -43,7 +48,11 @@ class Workbench:
         return look(load(self.directory, self.environment), self.engine, request)
 
     def plan(self, request: Request = EVERYTHING) -> Plan:
-        return self.look(request).plan
+        plan = self.look(request).plan
+        for change in plan.changes:
+            if change.verb is Verb.BLOCKED and refusals.is_expected(change.note):
+                self._meet_refusal(change)
+        return plan
 
     def apply(self, request: Request = EVERYTHING) -> Report:
         again = request._replace(replace=())
@@ -61,6 +70,32 @@ class Workbench:
         request = Request(volumes=True)
         made = look_destroy(desired, self.engine, request)
         return act(made.plan, self.engine, lambda: look_destroy(desired, self.engine, request))
+
+    def _meet_refusal(self, change: Change) -> None:
+        """By the command line: the plan says it, to apply fails with it, and what is there stays as it is."""
+        before = self._held(change.address)
+        for words, code in ((("plan", "--detailed-exitcode"), 2), (("apply", "--yes"), 1)):
+            done = subprocess.run(
+                [cli_program(), "-H", find_engine() or "", words[0], str(self.directory), *words[1:]],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            assert (done.returncode, change.note in done.stdout) == (code, True), done.stdout
+            assert "Traceback" not in done.stdout
+        assert self._held(change.address) == before, "what is refused is not made, and not changed"
+        raise refusals.Refused(change.note)
+
+    def _held(self, address: Address) -> list[str]:
+        """The ids of what stands under an address."""
+        listed = self.engine.list_networks() if address.kind is Kind.NETWORK else self.engine.list_containers()
+        labels = ((entry["Id"], entry.get("Labels") or {}) for entry in listed)
+        return sorted(
+            made for made, held in labels if (held.get(PROJECT), held.get(ADDRESS)) == (self.name, str(address))
+        )
 
     def change(self, address: str) -> Change:
         """The change of one resource; it must be the only one."""

@@ -127,3 +127,14 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise RuntimeError("no port is free")
+
+
+def digest_of(repository: str, tag: str) -> str:
+    """What a registry that takes anyone says of an image; an engine's own answer to a push may leave it out."""
+    address, _, name = repository.partition("/")
+    kinds = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+    request = urllib.request.Request(
+        f"http://{address}/v2/{name}/manifests/{tag}", method="HEAD", headers={"Accept": kinds}
+    )
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        return str(answer.headers["Docker-Content-Digest"])
