@@ -67,6 +67,12 @@ def middle(player: Player, scenario: Scenario) -> int:
     return (player.clean(scenario)[0] + 1) // 2
 
 
+def first(player: Player, scenario: Scenario, path: str) -> int:
+    """The number of the first call to a path."""
+    player.clean(scenario)
+    return next(number for number, call in enumerate(player.calls[scenario.name], 1) if path in call)
+
+
 def deadly(player: Player, scenario: Scenario) -> int:
     """The call before which the engine dies.
 
@@ -229,9 +235,7 @@ def test_a_port_is_taken_and_freed(player: Player) -> None:
         for taken in held:
             taken.close()
 
-    player.clean(STOP_FIRST)
-    start = next(n for n, call in enumerate(player.calls[STOP_FIRST.name], 1) if "/start" in call)
-    told, problems = player.live_through(STOP_FIRST, start, take, free)
+    told, problems = player.live_through(STOP_FIRST, first(player, STOP_FIRST, "/start"), take, free)
     assert held, "the port was free when the successor was started"
     note("the port is taken, and freed later", STOP_FIRST.name, complaint(told), problems)
     assert not problems, (problems, told)
@@ -251,7 +255,7 @@ def test_the_image_goes_between_plan_and_apply(scenario: Scenario, player: Playe
         api.tag(spare, "faults-server", "1")
         api.remove_image(spare)
 
-    told, problems = player.live_through(scenario, 1, remove, back)
+    told, problems = player.live_through(scenario, first(player, scenario, "/containers/create"), remove, back)
     note("the image goes between plan and apply", scenario.name, complaint(told), problems)
     assert not problems, (problems, told)
 
