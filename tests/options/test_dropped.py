@@ -42,7 +42,7 @@ CONTAINER = {
     "gpus": Dropped(host(DeviceRequests=[{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}]), "HostConfig.DeviceRequests/0/Driver", "nvidia", {"gpus": ({"count": -1},)}),
     "memswap_limit": Dropped(host(Memory=64 << 20, MemorySwap=-1), "HostConfig.MemorySwap", -1, {"memswap_limit": -1, "mem_limit": 64 << 20}),
     "systempaths": Dropped(host(MaskedPaths=[], ReadonlyPaths=[]), "HostConfig.MaskedPaths", [], {"security_opt": ("systempaths=unconfined",)}),
-    "mount-labels": Dropped(host(Mounts=[{"Type": "volume", "Target": "/d", "VolumeOptions": {"Labels": {"a": "b"}}}]), "HostConfig.Mounts/0/VolumeOptions/Labels", {"a": "b"}, {"volumes": {"/d": {"type": "volume", "labels": {"a": "b"}}}}),
+    "mount-labels": Dropped(host(Mounts=[{"Type": "volume", "Target": "/d", "VolumeOptions": {"Labels": {"a": "b"}}}]), "HostConfig.Mounts/0/VolumeOptions/Labels/a", "b", {"volumes": {"/d": {"type": "volume", "labels": {"a": "b"}}}}),
     "seccomp": Dropped(host(SecurityOpt=[SECCOMP]), "HostConfig.SecurityOpt", [SECCOMP], {"security_opt": (SECCOMP,)}),
     "links": Dropped(endpoint(Links=["other:o"]), f"{ENDPOINT}/Links", ["other:o"], {"networks": {"side": {"links": ("other:o",)}}}),
     "link_local_ips": Dropped(endpoint(IPAMConfig={"LinkLocalIPs": ["169.254.8.8"]}), f"{ENDPOINT}/IPAMConfig/LinkLocalIPs", ["169.254.8.8"], {"networks": {"side": {"link_local_ips": ("169.254.8.8",)}}}),
